@@ -73,7 +73,7 @@ mod tests {
         let mut shuffle = Random::new(1, Purpose::Shuffle(0));
         assert_eq!(shuffle.permutation(8), [3, 7, 1, 2, 6, 4, 0, 5]);
         let mut weights = Random::new(1, Purpose::Weights(0));
-        assert_eq!(weights.uniform(-1.0, 1.0), 0.0);
+        assert_eq!(weights.uniform(-1.0, 1.0), -0.133_290_17);
     }
 
     #[test]
