@@ -9,6 +9,8 @@ mod data;
 pub use checkpoint::CheckpointError;
 pub use data::DataError;
 
+pub use crate::format::printable;
+
 /// Any error that ends a command.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
