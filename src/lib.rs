@@ -27,6 +27,8 @@ pub mod random;
 
 pub mod checkpoint;
 pub mod data;
+pub mod headless;
 pub mod model;
+pub mod report;
 #[cfg(feature = "tui")]
 pub mod tui;
