@@ -21,7 +21,7 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Deflate spends at least two bits on 258 bytes, so no stream unpacks to more than this many times
 /// its own length.
 const MAX_EXPANSION: u64 = 1032;
-/// The first piece of a body, in bytes; each further one is as long as all before it.
+/// The first piece of an unpacked body, in bytes; each further one is as long as all before it.
 const FIRST_PIECE: usize = 1 << 20;
 const READ_BUFFER: usize = 1 << 16;
 
@@ -207,9 +207,14 @@ impl<R: Read> Reader<'_, R> {
     fn body(&mut self, declared: u64) -> Result<Vec<u8>, DataError> {
         let too_large = || DataError::TooLarge { file: self.file.to_string(), bytes: declared };
         let length = usize::try_from(declared).map_err(|_| too_large())?;
+        let first = match self.available {
+            // The bytes are there; asked for at once, more than memory can hold is refused at once.
+            Available::Exactly(_) => length,
+            Available::AtMost { .. } => FIRST_PIECE,
+        };
         let mut body = Vec::new();
         while body.len() < length {
-            let piece = body.len().max(FIRST_PIECE).min(length - body.len());
+            let piece = body.len().max(first).min(length - body.len());
             body.try_reserve_exact(piece).map_err(|_| too_large())?;
             let outcome = self.source.by_ref().take(piece as u64).read_to_end(&mut body);
             match outcome {

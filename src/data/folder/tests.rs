@@ -1,3 +1,5 @@
+//! Folders in each of their forms, whole, incomplete and inconsistent.
+
 use super::*;
 use crate::data::tests::{gzip, idx_file};
 

@@ -1,3 +1,5 @@
+//! Every way a file can be wrong, and the right ones read whole.
+
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -120,6 +122,15 @@ fn headers_that_ask_for_terabytes_are_refused_at_once() {
 }
 
 #[test]
+fn a_sparse_file_larger_than_memory_is_refused_at_once() {
+    let header = idx_file(&[u32::MAX, 256, 256], &[]);
+    let length = header.len() as u64 + u64::from(u32::MAX) * 65_536;
+    let source = BufReader::new(header.chain(io::repeat(0)));
+    let message = read("some file", source, length, IMAGES).unwrap_err().to_string();
+    assert_eq!(message, "some file: 281474976645120 bytes do not fit into memory");
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn a_gzip_bomb_takes_no_memory() {
     use std::io::Write;
@@ -152,7 +163,7 @@ fn memory_is_reserved_for_what_the_body_holds() {
 }
 
 #[test]
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn only_regular_files_are_read() {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
 
