@@ -65,11 +65,13 @@ pub fn loss(value: f64) -> String {
     format!("{value:.4}")
 }
 
-/// Whether a character could act on a terminal or on the text around it instead of being seen:
-/// controls (C0 with escape, delete, C1), bidirectional marks and line and paragraph separators.
+/// Whether a character could act on a terminal or on the text around it instead of being seen: controls
+/// (C0 with escape, delete, C1), marks that are invisible or change the direction or the line of what follows.
 pub fn is_active(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Text from outside (file names, labels, messages of the system) with every active character

@@ -11,8 +11,6 @@ pub use checkpoint::{CheckpointError, Fault, Intact};
 pub use data::DataError;
 pub use printable::printable;
 
-pub use crate::format::printable;
-
 /// Any error that ends a command.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -6,32 +6,20 @@
 use std::ffi::OsStr;
 use std::fmt::Write;
 
+use crate::format;
+
 /// `text` with everything that is not plainly visible spelled out: `\u{1b}`, `\xff`.
 pub fn printable(text: impl AsRef<OsStr>) -> String {
     let bytes = text.as_ref().as_encoded_bytes();
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        for char in chunk.valid().chars() {
-            if is_active(char) {
-                out.extend(char.escape_unicode());
-            } else {
-                out.push(char);
-            }
-        }
+        out.push_str(&format::printable(chunk.valid()));
         for byte in chunk.invalid() {
             // Writing to a string cannot fail.
             let _ = write!(out, "\\x{byte:02x}");
         }
     }
     out
-}
-
-/// Control characters, and those that are invisible or change the direction or the line of what follows.
-fn is_active(char: char) -> bool {
-    char.is_control()
-        || matches!(char,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
