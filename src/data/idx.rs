@@ -85,7 +85,7 @@ pub(super) fn read(
 
 /// A path as text that can be printed anywhere.
 pub(super) fn name_of(path: &Path) -> String {
-    printable(&path.display().to_string()).into_owned()
+    printable(path)
 }
 
 fn regular(file: &str, metadata: &Metadata) -> Result<(), DataError> {

@@ -94,8 +94,7 @@ impl Adam {
         }
         let t = self.state.step as f64;
         let rate = f64::from(self.rate) * (1.0 - BETA2.powf(t)).sqrt() / (1.0 - BETA1.powf(t));
-        let step =
-            AdamStep { rate: rate as f32, beta1: BETA1 as f32, beta2: BETA2 as f32, epsilon: EPSILON };
+        let step = AdamStep { rate: rate as f32, beta1: BETA1 as f32, beta2: BETA2 as f32, epsilon: EPSILON };
         let tensors = model
             .dense_mut()
             .iter_mut()

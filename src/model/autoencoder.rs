@@ -209,7 +209,8 @@ impl Autoencoder {
         let count = codes.len() / self.code();
         let mut out = vec![0.0; count * self.pixels()];
         if count > 0 {
-            let (last, hidden) = self.layers[self.encoder_layers..].split_last().expect("a decoder has layers");
+            let (last, hidden) =
+                self.layers[self.encoder_layers..].split_last().expect("a decoder has layers");
             let codes = last.weight.device().tensor_from_vec(codes.to_vec(), (count, self.code()));
             let x = hidden.iter().fold(codes, |x, layer| ops::dense_relu(x, &layer.weight, &layer.bias));
             kernels::dense_sigmoid(elements(&x), elements(&last.weight), elements(&last.bias), &mut out);

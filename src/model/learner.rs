@@ -9,11 +9,14 @@ use dfdx::prelude::*;
 use super::adam::{Adam, AdamState};
 use super::autoencoder::Autoencoder;
 
+/// Parts that each batch is cut into, so the most threads that a step can use.
+pub const LANES: usize = 2;
+
 /// A model, its optimizer, and the gradients of two lanes.
 pub struct Learner {
     model: Autoencoder,
     adam: Adam,
-    lanes: [Gradients<f32, Cpu>; 2],
+    lanes: [Gradients<f32, Cpu>; LANES],
 }
 
 impl Learner {

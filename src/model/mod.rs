@@ -14,4 +14,4 @@ pub mod ops;
 pub use adam::{Adam, AdamState};
 pub use autoencoder::{Autoencoder, Dense, Evaluation, LayerSummary, Parameter, ParameterError};
 pub use kernels::instruction_set;
-pub use learner::Learner;
+pub use learner::{LANES, Learner};
