@@ -82,13 +82,7 @@ pub(super) struct Losses<'a, S: Simd, const GRADIENT: bool> {
 
 impl<'a, S: Simd, const GRADIENT: bool> Losses<'a, S, GRADIENT> {
     #[inline(always)]
-    pub(super) fn new(
-        s: S,
-        bias: &'a [f32],
-        targets: &'a [u8],
-        gradient: &'a mut [f32],
-        scale: f32,
-    ) -> Self {
+    pub(super) fn new(s: S, bias: &'a [f32], targets: &'a [u8], gradient: &'a mut [f32], scale: f32) -> Self {
         assert!(!GRADIENT || gradient.len() == targets.len());
         let zero = s.splat(0.0);
         Self {

@@ -151,13 +151,7 @@ unsafe fn tile<S: Simd, F: Finish<S>, const M: usize, const N: usize>(
 
 /// `left * right^T`, added to `out`: `left` as `[rows, depth]`, `right` as `[columns, depth]`.
 #[inline(always)]
-pub(super) fn product_transposed<S: Simd>(
-    s: S,
-    left: &[f32],
-    right: &[f32],
-    depth: usize,
-    out: &mut [f32],
-) {
+pub(super) fn product_transposed<S: Simd>(s: S, left: &[f32], right: &[f32], depth: usize, out: &mut [f32]) {
     let (rows, columns) = (left.len() / depth, right.len() / depth);
     assert_eq!((left.len(), right.len(), out.len()), (rows * depth, columns * depth, rows * columns));
     let whole = rows - rows % ROWS;
