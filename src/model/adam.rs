@@ -137,3 +137,47 @@ impl Optimizer<Autoencoder, Cpu, f32> for Adam {
             .map_err(OptimizerUpdateError::DeviceError)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten updates with gradients that change size and sign, against Keras's formula in `f64`.
+    #[test]
+    fn updates_are_those_of_keras() {
+        let mut model = Autoencoder::new(&[5, 3, 5], 1, 4);
+        let mut adam = Adam::new(1e-2);
+        let mut expected: Vec<f64> =
+            model.parameters().iter().flat_map(|p| p.values.clone()).map(f64::from).collect();
+        let (mut m, mut v) = (vec![0.0; expected.len()], vec![0.0; expected.len()]);
+        for t in 1..=10 {
+            let gradient = |at: usize| ((at * 7 + t * 3) % 11) as f64 * 1e-3 - 4e-3;
+            let mut gradients = Gradients::<f32, Cpu>::leaky();
+            let mut at = 0;
+            for layer in model.dense() {
+                for g in gradients.get_or_alloc_mut(&layer.weight).expect("memory").iter_mut() {
+                    *g = gradient(at) as f32;
+                    at += 1;
+                }
+                for g in gradients.get_or_alloc_mut(&layer.bias).expect("memory").iter_mut() {
+                    *g = gradient(at) as f32;
+                    at += 1;
+                }
+            }
+            adam.update(&mut model, &gradients).expect("an update");
+            let rate = 1e-2 * (1.0 - 0.999_f64.powi(t as i32)).sqrt() / (1.0 - 0.9_f64.powi(t as i32));
+            for at in 0..expected.len() {
+                let g = f64::from(gradient(at) as f32);
+                m[at] = 0.9 * m[at] + 0.1 * g;
+                v[at] = 0.999 * v[at] + 0.001 * g * g;
+                expected[at] -= rate * m[at] / (v[at].sqrt() + 1e-7);
+            }
+        }
+        let found = model.parameters().into_iter().flat_map(|p| p.values);
+        for (found, expected) in found.zip(expected) {
+            assert!((f64::from(found) - expected).abs() < 1e-6, "{found} instead of {expected}");
+        }
+        assert_eq!(adam.state().step, 10);
+        assert_eq!(adam.state().first.len(), 4);
+    }
+}

@@ -124,3 +124,6 @@ pub fn dense_cross_entropy<T: Tape<f32, Cpu>>(
 fn relu_delta(y: &Matrix, gradient: &[f32]) -> Vec<f32> {
     elements(y).iter().zip(gradient).map(|(&y, &g)| if y > 0.0 { g } else { 0.0 }).collect()
 }
+
+#[cfg(test)]
+mod tests;
