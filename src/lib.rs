@@ -21,6 +21,7 @@
 
 pub mod config;
 pub mod error;
+pub mod format;
 pub mod message;
 pub mod random;
 
