@@ -1,0 +1,234 @@
+//! The loop that joins the terminal, the trainer's messages and the state.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Signal, getpid, kill_current_process_group, kill_process};
+use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::options::ScreenOptions;
+use super::painter::Painter;
+use super::state::{Effect, Msg, ScreenEnd, State, update};
+use super::terminal::{Input, Tty, Writer, Written, listen, restore};
+use super::theme::Theme;
+use crate::error::Error;
+use crate::message::{Command, Event, Snapshot};
+
+/// Keys that may wait to be taken.
+const KEYS: usize = 256;
+/// How long the last frame may take before the screen is left.
+const FAREWELL: Duration = Duration::from_millis(200);
+
+/// Shows the screen until the run has ended, the person has left or the terminal is gone.
+///
+/// # Errors
+/// If there is no terminal, or it cannot be set up.
+pub async fn run(
+    options: ScreenOptions,
+    events: UnboundedReceiver<Event>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    commands: UnboundedSender<Command>,
+) -> Result<ScreenEnd, Error> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let theme = Theme::new(options.depth(variable), options.is_ascii(variable));
+    let tty = Tty::open()?;
+    let mut screen = Screen::start(tty, theme, &snapshots, commands)?;
+    let end = screen.run(events, snapshots).await;
+    if let Ok(end) = &end
+        && *end != ScreenEnd::TerminalLost
+        && !screen.idle
+    {
+        let _ = tokio::time::timeout(FAREWELL, screen.written.recv()).await;
+    }
+    restore();
+    end
+}
+
+/// How long to wait for the signal that wakes this process; the time in which it is stopped counts.
+const WAKING: Duration = Duration::from_millis(500);
+
+/// Everything that the loop holds.
+struct Screen {
+    tty: Arc<Tty>,
+    state: State,
+    painter: Painter,
+    writer: Writer,
+    /// What the writer says; one report a frame.
+    written: UnboundedReceiver<Written>,
+    /// Whether the last frame is out.
+    idle: bool,
+    inputs: mpsc::Receiver<Input>,
+    commands: UnboundedSender<Command>,
+    epoch: Instant,
+}
+
+/// Signals that concern the terminal.
+struct JobSignals {
+    resized: Signals,
+    stop: Signals,
+    go_on: Signals,
+}
+
+impl Screen {
+    fn start(
+        tty: Arc<Tty>,
+        theme: Theme,
+        snapshots: &watch::Receiver<Arc<Snapshot>>,
+        commands: UnboundedSender<Command>,
+    ) -> Result<Self, Error> {
+        let cannot = |source| Error::Io { what: "cannot start a thread for the screen".into(), source };
+        let size = tty.size();
+        let (reports, written) = mpsc::unbounded_channel();
+        let (keys, inputs) = mpsc::channel(KEYS);
+        if let Err(error) = tty.enter() {
+            restore();
+            return Err(error);
+        }
+        let threads = Writer::start(Arc::clone(&tty), reports)
+            .and_then(|writer| listen(Arc::clone(&tty), keys).map(|()| writer));
+        let writer = threads.map_err(|error| {
+            restore();
+            cannot(error)
+        })?;
+        let state = State::new(theme, size, Arc::clone(&snapshots.borrow()));
+        let (painter, epoch) = (Painter::new(size), Instant::now());
+        Ok(Self { tty, state, painter, writer, written, idle: true, inputs, commands, epoch })
+    }
+
+    async fn run(
+        &mut self,
+        mut events: UnboundedReceiver<Event>,
+        mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    ) -> Result<ScreenEnd, Error> {
+        let listen = |kind| {
+            signal(kind).map_err(|source| Error::Io { what: "cannot listen for signals".into(), source })
+        };
+        let mut signals = JobSignals {
+            resized: listen(SignalKind::window_change())?,
+            stop: listen(SignalKind::from_raw(Signal::TSTP.as_raw()))?,
+            go_on: listen(SignalKind::from_raw(Signal::CONT.as_raw()))?,
+        };
+        let (mut more_events, mut more_snapshots) = (true, true);
+        loop {
+            let next = self.draw();
+            let (msg, urgent) = tokio::select! {
+                biased;
+                input = self.inputs.recv() => match input {
+                    Some(Input::Key(key)) => (Msg::Key(key), true),
+                    Some(Input::Lost) | None => return Ok(ScreenEnd::TerminalLost),
+                },
+                report = self.written.recv() => match report {
+                    Some(Written::Done) => { self.idle = true; continue }
+                    Some(Written::Lost) | None => return Ok(ScreenEnd::TerminalLost),
+                },
+                event = events.recv(), if more_events => match event {
+                    Some(event) => (Msg::Event(event), true),
+                    None => { more_events = false; (Msg::TrainerGone, true) }
+                },
+                changed = snapshots.changed(), if more_snapshots => {
+                    if changed.is_err() { more_snapshots = false; continue }
+                    let snapshot = Arc::clone(&snapshots.borrow_and_update());
+                    // What was asked for is waited for; the rest of training is not.
+                    let urgent = snapshot.samples.iter().map(|sample| sample.index).ne(
+                        self.state.snapshot.samples.iter().map(|sample| sample.index))
+                        || snapshot.phase != self.state.snapshot.phase;
+                    (Msg::Snapshot(snapshot), urgent)
+                }
+                Some(()) = signals.resized.recv() => self.resized(),
+                Some(()) = signals.stop.recv() => {
+                    self.suspend(&mut signals.go_on, || kill_process(getpid(), Signal::STOP)).await?
+                }
+                // Stopped from outside and back: somebody else may have written to the terminal.
+                Some(()) = signals.go_on.recv() => { self.painter.repaint(); self.resized() }
+                () = wait(next, self.epoch) => (Msg::Tick, false),
+            };
+            match self.take(msg, urgent) {
+                Next::On => {}
+                Next::Leave(end) => return Ok(end),
+                Next::Suspend => {
+                    // As the terminal does on Ctrl-Z: the whole job stops, whoever else is in it.
+                    let stop = || kill_current_process_group(Signal::STOP);
+                    let (msg, urgent) = self.suspend(&mut signals.go_on, stop).await?;
+                    self.take(msg, urgent);
+                }
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    fn resized(&mut self) -> (Msg, bool) {
+        let size = self.tty.size();
+        self.painter.resize(size);
+        (Msg::Resize(size.0, size.1), true)
+    }
+
+    fn take(&mut self, msg: Msg, urgent: bool) -> Next {
+        let now = self.now();
+        let mut next = Next::On;
+        for effect in update(&mut self.state, msg, now) {
+            match effect {
+                // Nobody is there to take it only after the end, which shows by itself.
+                Effect::Send(command) => drop(self.commands.send(command)),
+                Effect::Repaint => self.painter.repaint(),
+                Effect::Suspend => next = Next::Suspend,
+                Effect::Leave(end) => return Next::Leave(end),
+            }
+        }
+        if urgent { self.painter.pacer.hurry() } else { self.painter.pacer.mark() }
+        next
+    }
+
+    /// Draws if there is something to draw, the last frame is out and it is time; says when to look again.
+    fn draw(&mut self) -> Option<Duration> {
+        let now = self.now();
+        let due = self.painter.pacer.due();
+        if self.idle && due.is_some_and(|due| due <= now) {
+            if let Some(frame) = self.painter.frame(&self.state, now) {
+                self.writer.send(frame);
+                self.idle = false;
+            }
+            return self.state.next_deadline();
+        }
+        let due = due.filter(|_| self.idle);
+        [due, self.state.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Gives the terminal back, stops as Ctrl-Z does, and takes the terminal again after.
+    ///
+    /// Tokio never gives SIGTSTP its own meaning back; SIGSTOP has no other.
+    async fn suspend(
+        &mut self,
+        go_on: &mut Signals,
+        stop: impl FnOnce() -> rustix::io::Result<()>,
+    ) -> Result<(Msg, bool), Error> {
+        // One that came before is not the one to wait for.
+        let _ = tokio::time::timeout(Duration::ZERO, go_on.recv()).await;
+        restore();
+        stop().map_err(|errno| Error::Io { what: "cannot go to the background".into(), source: errno.into() })?;
+        // The signal may take effect a moment after the call returns.
+        let _ = tokio::time::timeout(WAKING, go_on.recv()).await;
+        self.tty.enter()?;
+        Ok(self.resized())
+    }
+}
+
+/// What follows from a message for the loop.
+enum Next {
+    On,
+    Suspend,
+    Leave(ScreenEnd),
+}
+
+/// Waits until `moment` after `epoch`, or for ever.
+async fn wait(moment: Option<Duration>, epoch: Instant) {
+    match moment {
+        Some(moment) => sleep_until(epoch + moment).await,
+        None => std::future::pending().await,
+    }
+}
