@@ -91,7 +91,7 @@ async fn session(prepared: Prepared, reader: Reader, on_hangup: OnHangup) -> Res
         }
         #[cfg(feature = "tui")]
         Reader::Dashboard(color) => {
-            let options = tui::ScreenOptions { color };
+            let options = tui::ScreenOptions { color, ascii: None };
             let screen = tokio::spawn(tui::run(options, events, snapshots, command_sender.clone()));
             let shown = screen.await.unwrap_or_else(|panic| Err(Error::Training(panics::cause(&panic))));
             tui::restore();

@@ -78,6 +78,7 @@ fn block(text: &str) -> Option<(usize, usize, usize, usize)> {
 
 fn svg(screen: &vt100::Screen) -> String {
     let (rows, cols) = screen.size();
+    let (rows, cols) = (rows.get(), cols.get());
     let (width, height) = (cols as usize * CELL.0, rows as usize * CELL.1);
     let mut upper = Rectangles { drawn: String::new(), open: None };
     let mut lower = Rectangles { drawn: String::new(), open: None };

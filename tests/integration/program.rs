@@ -1,6 +1,7 @@
 //! The real program, started as a person or a script starts it: with pipes, or on a pseudo-terminal.
 
 use std::io::{Read, Write};
+use std::num::NonZeroU16;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -69,6 +70,10 @@ pub fn wait(child: &mut Child) -> ExitStatus {
     }
 }
 
+fn cells(count: u16) -> NonZeroU16 {
+    NonZeroU16::new(count).expect("the emulator has at least one cell")
+}
+
 /// The program on a pseudo-terminal, with a terminal emulator that keeps its screen.
 pub struct Terminal {
     pty: Pty,
@@ -102,7 +107,7 @@ impl Terminal {
             .envs(env.iter().copied())
             .spawn_borrowed(&pts)
             .expect("the program starts");
-        let screen = vt100::Parser::new(size.1, size.0, 0);
+        let screen = vt100::Parser::new(cells(size.1), cells(size.0), 0);
         Self { pty, _pts: pts, found, screen, written: Vec::new(), child }
     }
 
@@ -138,7 +143,7 @@ impl Terminal {
     /// Gives the terminal another size.
     pub fn resize(&mut self, cols: u16, rows: u16) {
         self.pty.resize(Size::new(rows, cols)).expect("a size");
-        self.screen.screen_mut().set_size(rows, cols);
+        self.screen.screen_mut().set_size(cells(rows), cells(cols));
     }
 
     /// The screen's text, line by line.
