@@ -4,11 +4,20 @@
 //! that passes here can be trained on without a further look: every size, count and step agrees. The
 //! numbers of tensors and losses may be anything, NaN included.
 
+use std::fmt::Display;
+
 use super::metadata::{FIRST_MOMENTS, HISTORY, LOSSES, SECOND_MOMENTS, STATE, SUMMARY, WEIGHTS};
 use super::{Checkpoint, DataIdentity, Progress, Summary};
 use crate::config::RunConfig;
 use crate::error::Fault;
 use crate::message::Snapshot;
+
+/// Bytes of the name of a run or a data set: a long path, spelled out.
+pub(super) const MAX_NAME: usize = 1 << 16;
+/// Bytes of the name of a tensor.
+pub(super) const MAX_TENSOR_NAME: usize = 128;
+/// Layers between the image and the code.
+pub(super) const MAX_HIDDEN: usize = 1_000;
 
 /// The first contradiction of `checkpoint`.
 pub(super) fn check(checkpoint: &Checkpoint) -> Result<(), Fault> {
@@ -41,10 +50,24 @@ pub(super) fn check(checkpoint: &Checkpoint) -> Result<(), Fault> {
     equal(FIRST_MOMENTS, || "number of tensors".into(), checkpoint.first_moments.len(), sizes.len())?;
     equal(SECOND_MOMENTS, || "number of tensors".into(), checkpoint.second_moments.len(), sizes.len())?;
     if !(config.learning_rate.is_finite() && config.learning_rate > 0.0) {
-        return contradiction(STATE, "learning rate", config.learning_rate, "a positive number");
+        return contradiction(STATE, "learning rate", &config.learning_rate, &"a positive number");
     }
+    check_names(checkpoint)?;
     check_steps(config, data, progress)?;
     check_history(checkpoint)
+}
+
+/// Whether names and layers are few and short enough for the limit on metadata, so that what can be
+/// written can be read.
+fn check_names(checkpoint: &Checkpoint) -> Result<(), Fault> {
+    let at_most = |section, what: &str, found: usize, most: usize| {
+        if found <= most { Ok(()) } else { contradiction(section, what, &found, &format!("at most {most}")) }
+    };
+    at_most(SUMMARY, "length of the run's name", checkpoint.run.name.len(), MAX_NAME)?;
+    at_most(STATE, "length of the data's name", checkpoint.data.name.len(), MAX_NAME)?;
+    at_most(STATE, "number of hidden layers", checkpoint.config.hidden.len(), MAX_HIDDEN)?;
+    let longest = checkpoint.weights.iter().map(|tensor| tensor.name.len()).max().unwrap_or(0);
+    at_most(STATE, "length of a tensor's name", longest, MAX_TENSOR_NAME)
 }
 
 /// Whether the summary says what the rest of the file says.
@@ -55,7 +78,7 @@ pub(super) fn check_summary(summary: &Summary, checkpoint: &Checkpoint) -> Resul
     if found.map(f64::to_bits) == expected.map(f64::to_bits) {
         Ok(())
     } else {
-        contradiction(SUMMARY, "validation loss", format!("{found:?}"), format!("{expected:?}"))
+        contradiction(SUMMARY, "validation loss", &format!("{found:?}"), &format!("{expected:?}"))
     }
 }
 
@@ -75,12 +98,12 @@ pub(super) fn tensor_sizes<N: AsRef<str>, S: AsRef<[u32]>>(
         ])
     {
         if value == 0 {
-            return contradiction(STATE, what, 0, "at least 1");
+            return contradiction(STATE, what, &0, &"at least 1");
         }
     }
     let pixels = u64::from(data.rows) * u64::from(data.cols);
     let Ok(pixels) = u32::try_from(pixels) else {
-        return contradiction(STATE, "pixels of an image", pixels, u32::MAX);
+        return contradiction(STATE, "pixels of an image", &pixels, &u32::MAX);
     };
     let layers = config.layer_sizes(pixels as usize);
     equal(STATE, || "number of tensors".into(), tensors.len(), 2 * (layers.len() - 1))?;
@@ -91,7 +114,7 @@ pub(super) fn tensor_sizes<N: AsRef<str>, S: AsRef<[u32]>>(
             let (name, shape) = (name.as_ref(), shape.as_ref());
             if !shape.iter().map(|&size| size as usize).eq(expected.iter().copied()) {
                 let what = format!("shape of `{}`", crate::error::printable(name));
-                return contradiction(STATE, what, format!("{shape:?}"), format!("{expected:?}"));
+                return contradiction(STATE, what, &format!("{shape:?}"), &format!("{expected:?}"));
             }
             let size = expected.iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
             // Four bytes a value, and the sum over all tensors, must be countable too.
@@ -103,7 +126,12 @@ pub(super) fn tensor_sizes<N: AsRef<str>, S: AsRef<[u32]>>(
                     sizes.push(size);
                 }
                 None => {
-                    return contradiction(STATE, "number of parameters", "too large", "what memory can hold");
+                    return contradiction(
+                        STATE,
+                        "number of parameters",
+                        &"too large",
+                        &"what memory can hold",
+                    );
                 }
             }
         }
@@ -117,8 +145,8 @@ fn check_steps(config: &RunConfig, data: &DataIdentity, progress: &Progress) -> 
         return contradiction(
             STATE,
             "step in the epoch",
-            progress.step_in_epoch,
-            format!("at most {steps_per_epoch}"),
+            &progress.step_in_epoch,
+            &format!("at most {steps_per_epoch}"),
         );
     }
     let step = u64::from(progress.epoch) * steps_per_epoch + progress.step_in_epoch;
@@ -126,10 +154,15 @@ fn check_steps(config: &RunConfig, data: &DataIdentity, progress: &Progress) -> 
     let images = (progress.step_in_epoch * u64::from(config.batch_size)).min(u64::from(data.train_images));
     equal(STATE, || "images of the unfinished epoch".into(), progress.epoch_images, images)?;
     if progress.optimizer_step > progress.step {
-        return contradiction(STATE, "optimizer step", progress.optimizer_step, format!("at most {step}"));
+        return contradiction(STATE, "optimizer step", &progress.optimizer_step, &format!("at most {step}"));
     }
     if !(progress.epoch_seconds.is_finite() && progress.epoch_seconds >= 0.0) {
-        return contradiction(STATE, "seconds of the unfinished epoch", progress.epoch_seconds, "a duration");
+        return contradiction(
+            STATE,
+            "seconds of the unfinished epoch",
+            &progress.epoch_seconds,
+            &"a duration",
+        );
     }
     Ok(())
 }
@@ -148,35 +181,40 @@ fn check_history(checkpoint: &Checkpoint) -> Result<(), Fault> {
             record.step == best.step && record.validation_loss.to_bits() == best.validation_loss.to_bits()
         });
         if !fits {
-            return contradiction(STATE, "best epoch", best.epoch, "an epoch of the history, with its loss");
+            return contradiction(
+                STATE,
+                "best epoch",
+                &best.epoch,
+                &"an epoch of the history, with its loss",
+            );
         }
     }
     let counted = losses.buckets().iter().try_fold(0_u64, |sum, bucket| sum.checked_add(bucket.count));
     if !losses.is_consistent() || counted != Some(progress.step) {
         let counted = counted.map_or_else(|| "impossible".into(), |steps| format!("{steps} steps"));
-        return contradiction(LOSSES, "loss history", counted, format!("{} steps", progress.step));
+        return contradiction(LOSSES, "loss history", &counted, &format!("{} steps", progress.step));
     }
     let most = progress.step.min(Snapshot::RECENT as u64);
     if recent.len() as u64 > most {
-        return contradiction(LOSSES, "number of newest losses", recent.len(), format!("at most {most}"));
+        return contradiction(LOSSES, "number of newest losses", &recent.len(), &format!("at most {most}"));
     }
     Ok(())
 }
 
-fn equal<T: PartialEq + ToString>(
+fn equal<T: PartialEq + Display + Copy>(
     section: &'static str,
     what: impl FnOnce() -> String,
     found: T,
     expected: T,
 ) -> Result<(), Fault> {
-    if found == expected { Ok(()) } else { contradiction(section, what(), found, expected) }
+    if found == expected { Ok(()) } else { contradiction(section, what(), &found, &expected) }
 }
 
 fn contradiction<T>(
     section: &'static str,
     what: impl Into<String>,
-    found: impl ToString,
-    expected: impl ToString,
+    found: &dyn Display,
+    expected: &dyn Display,
 ) -> Result<T, Fault> {
     Err(Fault::Contradiction {
         section,

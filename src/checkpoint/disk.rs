@@ -33,7 +33,7 @@ pub(super) trait Disk: Send {
     /// Whether the file holds exactly `bytes`.
     fn holds(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<bool> {
         file.rewind()?;
-        let mut chunk = [0; 16 << 10];
+        let mut chunk = vec![0; 128 << 10];
         let mut rest = bytes;
         loop {
             match file.read(&mut chunk) {
@@ -69,5 +69,14 @@ impl Disk for RealDisk {}
 
 /// Makes the names in `folder` durable, where the system has such a thing.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(folder)?.sync_all() {
+        // Some network file systems have no such operation for folders.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            Ok(())
+        }
+        result => result,
+    }
 }

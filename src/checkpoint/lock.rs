@@ -46,6 +46,14 @@ impl Lock {
     }
 }
 
+impl Drop for Lock {
+    /// Unlocks by name: a child that is just being started may hold the same open file for a moment, and
+    /// closing ours would not end the lock.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
 fn open(path: &Path) -> Result<File, CheckpointError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);

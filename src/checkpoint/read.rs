@@ -47,7 +47,8 @@ pub fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
     if let CheckpointError::Damaged { intact, .. } = &mut error {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if let Ok(newest) = find::newest_valid(folder) {
-            *intact = Some(Intact { step: newest.checkpoint.progress.step, folder: printable(folder) });
+            let step = newest.checkpoint.progress.step;
+            *intact = Some(Box::new(Intact { step, folder: printable(folder) }));
         }
     }
     Err(error)
@@ -127,5 +128,5 @@ fn read_head(file: &mut File, length: u64, path: &Path) -> Result<(Head, Vec<u8>
 
 fn damaged(path: &Path) -> impl FnOnce(Fault) -> CheckpointError {
     let path = printable(path);
-    move |fault| CheckpointError::Damaged { path, fault, intact: None }
+    move |fault| CheckpointError::Damaged { path, fault: Box::new(fault), intact: None }
 }

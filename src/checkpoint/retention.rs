@@ -96,8 +96,9 @@ mod tests {
         ) {
             files.sort_by(|a, b| a.path.cmp(&b.path));
             files.dedup_by(|a, b| a.path == b.path);
-            files.retain(|file| file.path != PathBuf::from(format!("1/{saved}")));
-            files.push(Kept { path: format!("1/{saved}").into(), ..kept(saved, SaveReason::Epoch, None) });
+            let newest = PathBuf::from(format!("1/{saved}"));
+            files.retain(|file| file.path != newest);
+            files.push(Kept { path: newest, ..kept(saved, SaveReason::Epoch, None) });
             let gone = decide(&files, policy(keep), RUN, saved);
             let (gone, stay): (Vec<_>, Vec<_>) = files.iter().partition(|file| gone.contains(&file.path));
             let candidates = |file: &&&Kept| file.run == RUN && file.step <= saved;

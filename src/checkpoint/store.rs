@@ -15,7 +15,7 @@ use super::read::peek;
 use super::retention::{Kept, decide};
 use super::{Checkpoint, identity, metadata};
 use crate::config::SavePolicy;
-use crate::error::{CheckpointError, printable};
+use crate::error::{CheckpointError, Fault, printable};
 use crate::message::{SaveReason, SavedCheckpoint};
 
 /// What the name of a scratch file begins and ends with.
@@ -41,9 +41,12 @@ impl RunFolder {
     /// If it holds checkpoints, is in use by another process, or cannot be created or written to.
     pub fn create(folder: &Path, policy: SavePolicy) -> Result<Self, CheckpointError> {
         create_folders(folder)?;
-        let holds_none = || match list(folder)?.iter().any(|path| is_checkpoint(path)) {
-            false => Ok(()),
-            true => Err(CheckpointError::HoldsCheckpoints { folder: printable(folder) }),
+        let holds_none = || {
+            if list(folder)?.iter().any(|path| is_checkpoint(path)) {
+                Err(CheckpointError::HoldsCheckpoints { folder: printable(folder) })
+            } else {
+                Ok(())
+            }
         };
         holds_none()?;
         let store = Self::lock(folder, policy, Box::new(RealDisk))?;
@@ -100,13 +103,14 @@ impl RunFolder {
     /// If it cannot be written. Everything that was saved before is then still there, and the next call
     /// starts anew with a file of its own.
     pub fn save(&mut self, checkpoint: &Checkpoint) -> Result<SavedCheckpoint, CheckpointError> {
-        checkpoint
-            .check()
-            .map_err(|fault| CheckpointError::NotSavable { folder: printable(&self.folder), fault })?;
+        checkpoint.check().map_err(|fault| CheckpointError::NotSavable {
+            folder: printable(&self.folder),
+            fault: Box::new(fault),
+        })?;
         self.reclaim()?;
         let step = checkpoint.progress.step;
         let path = self.folder.join(file_name(step));
-        let reason = self.reason_to_keep(checkpoint, &path)?;
+        let reason = Self::reason_to_keep(checkpoint, &path)?;
         let bytes = metadata::encode(checkpoint, reason, std::mem::take(&mut self.buffer));
         let written = self.write(&path, step, &bytes);
         self.buffer = bytes;
@@ -133,7 +137,7 @@ impl RunFolder {
     ///
     /// What stands at `path` may be replaced only if it is this run's own, or so damaged that nobody can
     /// read it.
-    fn reason_to_keep(&self, checkpoint: &Checkpoint, path: &Path) -> Result<SaveReason, CheckpointError> {
+    fn reason_to_keep(checkpoint: &Checkpoint, path: &Path) -> Result<SaveReason, CheckpointError> {
         let occupied = |what| Err(CheckpointError::Occupied { path: printable(path), what });
         match std::fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(checkpoint.reason),
@@ -145,10 +149,10 @@ impl RunFolder {
             Ok(there) if there.run.id != checkpoint.run.id => occupied("written by another run"),
             Ok(there) if there.reason == SaveReason::Hand => Ok(SaveReason::Hand),
             Ok(_) => Ok(checkpoint.reason),
-            Err(CheckpointError::Damaged { fault: crate::error::Fault::NewerFormat { .. }, .. }) => {
-                occupied("written by a newer aescope")
-            }
-            Err(CheckpointError::Damaged { .. }) => Ok(checkpoint.reason),
+            Err(CheckpointError::Damaged { fault, .. }) => match *fault {
+                Fault::NewerFormat { .. } => occupied("written by a newer aescope"),
+                _ => Ok(checkpoint.reason),
+            },
             Err(error) => Err(error),
         }
     }

@@ -9,14 +9,14 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// The file is there, but it is not an intact checkpoint.
-    #[error("{path}: {fault}{}", Advice(intact.as_ref()))]
+    #[error("{path}: {fault}{}", Advice(intact.as_deref()))]
     Damaged {
         /// The file.
         path: String,
         /// What does not fit.
-        fault: Fault,
+        fault: Box<Fault>,
         /// A checkpoint that stands beside it and is whole.
-        intact: Option<Intact>,
+        intact: Option<Box<Intact>>,
     },
     /// Nothing is there.
     #[error(
@@ -102,7 +102,7 @@ pub enum CheckpointError {
         /// Where it was to go.
         folder: String,
         /// What does not fit.
-        fault: Fault,
+        fault: Box<Fault>,
     },
     /// The system refused.
     #[error("{path}: cannot {action}: {source}{}", remedy(source))]

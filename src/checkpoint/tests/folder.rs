@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::example::{at_epoch, small};
 use crate::checkpoint::{Checkpoint, RunFolder, newest_run, newest_valid, peek, read};
 use crate::config::SavePolicy;
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Fault};
 use crate::message::SaveReason;
 
 const POLICY: SavePolicy = SavePolicy { every_epochs: 1, keep: 2 };
@@ -173,10 +173,11 @@ fn a_damaged_newest_is_named_and_skipped() {
     assert_eq!(found.checkpoint.progress.step, 3);
     assert_eq!(found.damaged.len(), 1);
     assert_eq!(found.damaged[0].0, newest);
-    let section = match read(&newest).unwrap_err() {
-        CheckpointError::Damaged { fault: crate::error::Fault::Checksum { section }, .. } => section,
+    let fault = match read(&newest).unwrap_err() {
+        CheckpointError::Damaged { fault, .. } => *fault,
         error => panic!("{error}"),
     };
+    let Fault::Checksum { section } = fault else { panic!("{fault}") };
     assert_eq!(
         read(&newest).unwrap_err().to_string(),
         format!(
@@ -246,12 +247,12 @@ fn files_and_folders_belong_to_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     // The mask belongs to the process, so it is set in a child that runs only this test.
     if std::env::var_os("AESCOPE_TEST_UMASK").is_none() {
-        let status = std::process::Command::new(std::env::current_exe().unwrap())
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "checkpoint::tests::folder::files_and_folders_belong_to_their_owner_alone"])
             .env("AESCOPE_TEST_UMASK", "000")
-            .stdout(std::process::Stdio::null())
-            .status();
-        assert!(status.unwrap().success());
+            .output()
+            .unwrap();
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
         return;
     }
     rustix::process::umask(rustix::fs::Mode::empty());
