@@ -8,7 +8,7 @@ use ratatui::style::{Color, Modifier, Style};
 
 /// How many colours there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Depth {
+pub(crate) enum Depth {
     /// 24 bits a colour.
     True,
     /// The 256-colour palette.
@@ -48,7 +48,7 @@ pub(crate) enum Role {
 
 /// Colours and glyphs for one terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Theme {
+pub(crate) struct Theme {
     pub(crate) depth: Depth,
     pub(crate) glyphs: &'static Glyphs,
 }
@@ -114,7 +114,7 @@ const EXCESS_256: [u8; 8] = [16, 52, 88, 124, 160, 202, 208, 214];
 
 impl Theme {
     /// The look of a terminal.
-    pub fn new(depth: Depth, ascii: bool) -> Self {
+    pub(crate) fn new(depth: Depth, ascii: bool) -> Self {
         Self { depth, glyphs: if ascii { &ASCII } else { &UTF8 } }
     }
 

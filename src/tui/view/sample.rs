@@ -24,7 +24,7 @@ struct Plan {
 /// Columns between pictures.
 const GAP: u16 = 2;
 /// Columns that the figures need.
-const FIGURES: u16 = 15;
+const FIGURES: u16 = 14;
 
 /// ```text
 /// ─ sample 17 of 10,000  digit 4 ───────────────────────────────
@@ -38,7 +38,7 @@ fn plan(area: Rect, state: &State) -> Plan {
     let image = state.info.as_ref().map_or((1, 1), |info| (info.data.rows, info.data.cols));
     let units = state.snapshot.samples.first().map_or(0, |sample| sample.code.len());
     let units = state.info.as_ref().map_or(units, |info| info.config.code as usize);
-    let width = area.width.saturating_sub(2);
+    let width = area.width.saturating_sub(1);
     let body = area.height.saturating_sub(2);
     let bars_rows: u16 = match body {
         0..=8 => 0,
