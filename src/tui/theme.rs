@@ -36,6 +36,8 @@ pub(crate) enum Role {
     Train,
     /// The validation loss.
     Validation,
+    /// Bars: seen, but not loud.
+    Bars,
     /// All is well.
     Good,
     /// Worth a look.
@@ -119,7 +121,8 @@ impl Theme {
     }
 
     pub(crate) fn style(&self, role: Role) -> Style {
-        let plain = Style::new();
+        // Text stands on whatever was there before, and must not inherit from it.
+        let plain = Style::reset();
         if self.depth == Depth::None {
             return plain;
         }
@@ -134,6 +137,7 @@ impl Theme {
             Role::Accent => color(37, Color::Cyan).add_modifier(Modifier::BOLD),
             Role::Train => color(33, Color::Blue),
             Role::Validation => color(172, Color::Magenta),
+            Role::Bars => color(67, Color::Blue),
             Role::Good => color(34, Color::Green),
             Role::Warning => color(172, Color::Yellow),
             Role::Bad => color(160, Color::Red).add_modifier(Modifier::BOLD),
@@ -242,7 +246,7 @@ mod tests {
     fn without_colours_every_style_is_empty() {
         let theme = Theme::new(Depth::None, false);
         for role in [Role::Strong, Role::Dim, Role::Accent, Role::Bad, Role::Banner] {
-            assert_eq!(theme.style(role), Style::new());
+            assert_eq!(theme.style(role), Style::reset());
         }
         assert_eq!(theme.grey(5), Color::Reset);
         assert_eq!(theme.error(-2), Color::Reset);

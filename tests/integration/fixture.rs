@@ -7,8 +7,8 @@ use aescope::message::{
     DataInfo, EpochRecord, Floors, LayerInfo, LossHistory, Phase, RunInfo, Sample, Snapshot, TestResult,
 };
 
-pub const STEPS_PER_EPOCH: u64 = 375;
-pub const SIDE: usize = 28;
+pub(crate) const STEPS_PER_EPOCH: u64 = 375;
+pub(crate) const SIDE: usize = 28;
 const TEST_IMAGES: u32 = 10_000;
 
 /// Strokes of a seven-segment digit: top, upper left, upper right, middle, lower left, lower right, bottom.
@@ -53,7 +53,7 @@ fn noise(seed: u64) -> f32 {
     ((bits ^ (bits >> 32)) >> 40) as f32 / (1_u64 << 24) as f32
 }
 
-pub fn label(index: u32) -> u8 {
+pub(crate) fn label(index: u32) -> u8 {
     (noise(u64::from(index) + 77) * 10.0) as u8
 }
 
@@ -85,11 +85,11 @@ fn batch_loss(step: u64) -> f32 {
     0.0935 + 0.45 * (-at / 60.0).exp() + 0.15 * (-at / 650.0).exp() + (noise(step) - 0.5) * 0.008
 }
 
-pub fn config() -> RunConfig {
+pub(crate) fn config() -> RunConfig {
     RunConfig::default()
 }
 
-pub fn info() -> RunInfo {
+pub(crate) fn info() -> RunInfo {
     let layer = |name: &str, kind: &str, outputs, parameters, encoder| LayerInfo {
         name: name.into(),
         kind: kind.into(),
@@ -122,7 +122,7 @@ pub fn info() -> RunInfo {
     }
 }
 
-pub fn epoch(epoch: u32) -> EpochRecord {
+pub(crate) fn epoch(epoch: u32) -> EpochRecord {
     let step = u64::from(epoch) * STEPS_PER_EPOCH;
     let train = (step - STEPS_PER_EPOCH..step).map(|step| f64::from(batch_loss(step))).sum::<f64>();
     let seconds = 0.0871 + f64::from(noise(u64::from(epoch))) * 0.01;
@@ -136,11 +136,11 @@ pub fn epoch(epoch: u32) -> EpochRecord {
     }
 }
 
-pub fn test_result() -> TestResult {
+pub(crate) fn test_result() -> TestResult {
     TestResult { loss: 0.092_24, mse: 0.009_31 }
 }
 
-pub fn sample(index: u32, step: u64) -> Sample {
+pub(crate) fn sample(index: u32, step: u64) -> Sample {
     let original = digit(index, 0.9);
     let blurred = digit(index, 1.7);
     let learned = 1.0 - (-(step as f32) / 700.0).exp();
@@ -172,7 +172,7 @@ pub fn sample(index: u32, step: u64) -> Sample {
 }
 
 /// What the trainer would publish at `step` with `watch` in view.
-pub fn snapshot(phase: Phase, step: u64, watch: &[u32]) -> Snapshot {
+pub(crate) fn snapshot(phase: Phase, step: u64, watch: &[u32]) -> Snapshot {
     let mut losses = LossHistory::default();
     (0..step).for_each(|step| losses.push(batch_loss(step)));
     let rate = 512_000.0 + 9_000.0 * f64::from(noise(step / 40));

@@ -12,7 +12,8 @@ use crate::tui::theme::Role;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) tiles: u16,
-    /// Columns from one tile to the next.
+    /// Columns of a tile, and from one tile to the next.
+    tile: u16,
     pitch: u16,
     picture: Size,
     /// Rows of cells that a picture takes.
@@ -61,9 +62,12 @@ pub(crate) fn plan(area: Rect, state: &State) -> Plan {
         let flat = |size: Size| Size { height: size.height.div_ceil(2), ..size };
         (flat(picture), grid(units, tile, code_rows))
     };
+    let tiles = ((width + 1) / (tile + 1)).max(1);
     Plan {
-        tiles: ((width + 1) / (tile + 1)).max(1),
-        pitch: tile + 1,
+        tiles,
+        // Spread over the width, but not torn apart.
+        pitch: ((width + 1) / tiles).clamp(tile + 1, tile + 3),
+        tile,
         picture,
         rows,
         code,
@@ -117,7 +121,7 @@ pub(crate) fn gallery(pane: &mut Pane, state: &State) {
         ];
         for (part, size, y, stretch) in rows {
             // Narrow pictures and codes stand in the middle of their tile.
-            let shift = (plan.pitch - 1).saturating_sub(size.width * stretch) / 2;
+            let shift = plan.tile.saturating_sub(size.width * stretch) / 2;
             if let Some(picture) = state.pictures.get(&(index, part, size)) {
                 let corner = (pane.area.x + x + shift, pane.area.y + y);
                 paint(pane.buf, corner, picture, Look::Ink, stretch, pane.theme);
