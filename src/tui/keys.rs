@@ -73,8 +73,8 @@ pub struct Binding {
     pub label: &'static str,
     /// What it does, for help and documentation.
     pub help: &'static str,
-    /// A word for the footer, for those that stand there.
-    pub footer: Option<&'static str>,
+    /// Keys and a word for the footer, for those that stand there.
+    pub footer: Option<(&'static str, &'static str)>,
 }
 
 const fn plain(code: KeyCode) -> Key {
@@ -99,29 +99,29 @@ macro_rules! bindings {
 
 /// All keys; those of the footer stand in its order, the most needed first.
 pub static BINDINGS: &[Binding] = bindings! {
-    Pause [letter(' ')] "Space" "pause, go on" Some("pause");
-    Save [letter('s')] "s" "save a checkpoint that is never pruned" Some("save");
+    Pause [letter(' ')] "Space" "pause, go on" Some(("Space", "pause"));
+    Save [letter('s')] "s" "save a checkpoint that is never pruned" Some(("s", "save"));
     Previous [plain(KeyCode::Left), letter('h')] "← h" "image before" None;
-    Next [plain(KeyCode::Right), letter('l')] "→ l" "next image" None;
+    Next [plain(KeyCode::Right), letter('l')] "→ l" "next image" Some(("←→", "image"));
     First [plain(KeyCode::Home), letter('g')] "Home g" "first image" None;
     Last [plain(KeyCode::End), letter('G')] "End G" "last image" None;
     PageBack [plain(KeyCode::PageUp)] "PgUp" "page of images back" None;
     PageForward [plain(KeyCode::PageDown)] "PgDn" "page of images forward" None;
-    GoTo [letter('/')] "/" "go to an image: 17 or digit:4" Some("go to");
-    Focus [plain(KeyCode::Tab)] "Tab" "next panel alone, then all again" Some("panel");
+    GoTo [letter('/')] "/" "go to an image: 17 or digit:4" Some(("/", "go to"));
+    Focus [plain(KeyCode::Tab)] "Tab" "next panel alone, then all again" Some(("Tab", "panel"));
     FocusBack [plain(KeyCode::BackTab)] "Shift-Tab" "panel before alone" None;
-    Slower [letter('<'), letter(',')] "<" "slower, down to one step a second" Some("slower");
-    Faster [letter('>'), letter('.')] ">" "faster, up to full speed" Some("faster");
+    Slower [letter('<'), letter(',')] "<" "slower, down to one step a second" Some(("< >", "pace"));
+    Faster [letter('>'), letter('.')] ">" "faster, up to full speed" None;
     ZoomIn [letter('+'), letter('=')] "+" "chart: newest steps only" None;
     ZoomOut [letter('-')] "-" "chart: more steps" None;
     ZoomAll [letter('0')] "0" "chart: all steps" None;
     LogScale [letter('y')] "y" "chart: logarithmic or linear" None;
-    MoreEpochs [letter('e')] "e" "train more epochs" Some("epochs");
+    MoreEpochs [letter('e')] "e" "train more epochs" Some(("e", "more epochs"));
     Up [plain(KeyCode::Up), letter('k')] "↑ k" "scroll up" None;
     Down [plain(KeyCode::Down), letter('j')] "↓ j" "scroll down" None;
-    Help [letter('?'), plain(KeyCode::F(1))] "? F1" "this help" Some("help");
+    Help [letter('?'), plain(KeyCode::F(1))] "? F1" "this help" Some(("?", "help"));
     Back [plain(KeyCode::Esc)] "Esc" "close what is open; never quits" None;
-    Quit [letter('q')] "q" "quit; asks when something is unsaved" Some("quit");
+    Quit [letter('q')] "q" "quit; asks when something is unsaved" Some(("q", "quit"));
     Interrupt [control('c')] "Ctrl-C" "save and stop; twice: at once, unsaved" None;
     Suspend [control('z')] "Ctrl-Z" "to the background (fg comes back)" None;
     Repaint [control('l')] "Ctrl-L" "draw everything again" None;

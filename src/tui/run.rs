@@ -9,11 +9,10 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::dashboard::Dashboard;
 use super::options::ScreenOptions;
-use super::painter::Painter;
-use super::state::{Effect, Msg, ScreenEnd, State, update};
+use super::state::{Effect, Msg, ScreenEnd};
 use super::terminal::{Input, Tty, Writer, Written, listen, restore};
-use super::theme::Theme;
 use crate::error::Error;
 use crate::message::{Command, Event, Snapshot};
 
@@ -32,10 +31,7 @@ pub async fn run(
     snapshots: watch::Receiver<Arc<Snapshot>>,
     commands: UnboundedSender<Command>,
 ) -> Result<ScreenEnd, Error> {
-    let variable = |name: &str| std::env::var(name).ok();
-    let theme = Theme::new(options.depth(variable), options.is_ascii(variable));
-    let tty = Tty::open()?;
-    let mut screen = Screen::start(tty, theme, &snapshots, commands)?;
+    let mut screen = Screen::start(Tty::open()?, options, &snapshots, commands)?;
     let end = screen.run(events, snapshots).await;
     if let Ok(end) = &end
         && *end != ScreenEnd::TerminalLost
@@ -53,8 +49,7 @@ const WAKING: Duration = Duration::from_millis(500);
 /// Everything that the loop holds.
 struct Screen {
     tty: Arc<Tty>,
-    state: State,
-    painter: Painter,
+    dashboard: Dashboard,
     writer: Writer,
     /// What the writer says; one report a frame.
     written: UnboundedReceiver<Written>,
@@ -75,7 +70,7 @@ struct JobSignals {
 impl Screen {
     fn start(
         tty: Arc<Tty>,
-        theme: Theme,
+        options: ScreenOptions,
         snapshots: &watch::Receiver<Arc<Snapshot>>,
         commands: UnboundedSender<Command>,
     ) -> Result<Self, Error> {
@@ -93,9 +88,9 @@ impl Screen {
             restore();
             cannot(error)
         })?;
-        let state = State::new(theme, size, Arc::clone(&snapshots.borrow()));
-        let (painter, epoch) = (Painter::new(size), Instant::now());
-        Ok(Self { tty, state, painter, writer, written, idle: true, inputs, commands, epoch })
+        let variable = |name: &str| std::env::var(name).ok();
+        let dashboard = Dashboard::new(options, variable, size, Arc::clone(&snapshots.borrow()));
+        Ok(Self { tty, dashboard, writer, written, idle: true, inputs, commands, epoch: Instant::now() })
     }
 
     async fn run(
@@ -114,89 +109,75 @@ impl Screen {
         let (mut more_events, mut more_snapshots) = (true, true);
         loop {
             let next = self.draw();
-            let (msg, urgent) = tokio::select! {
+            let msg = tokio::select! {
                 biased;
                 input = self.inputs.recv() => match input {
-                    Some(Input::Key(key)) => (Msg::Key(key), true),
+                    Some(Input::Key(key)) => Msg::Key(key),
                     Some(Input::Lost) | None => return Ok(ScreenEnd::TerminalLost),
                 },
                 report = self.written.recv() => match report {
                     Some(Written::Done) => { self.idle = true; continue }
                     Some(Written::Lost) | None => return Ok(ScreenEnd::TerminalLost),
                 },
-                event = events.recv(), if more_events => match event {
-                    Some(event) => (Msg::Event(event), true),
-                    None => { more_events = false; (Msg::TrainerGone, true) }
-                },
+                event = events.recv(), if more_events => {
+                    more_events = event.is_some();
+                    event.map_or(Msg::TrainerGone, Msg::Event)
+                }
                 changed = snapshots.changed(), if more_snapshots => {
                     if changed.is_err() { more_snapshots = false; continue }
-                    let snapshot = Arc::clone(&snapshots.borrow_and_update());
-                    // What was asked for is waited for; the rest of training is not.
-                    let urgent = snapshot.samples.iter().map(|sample| sample.index).ne(
-                        self.state.snapshot.samples.iter().map(|sample| sample.index))
-                        || snapshot.phase != self.state.snapshot.phase;
-                    (Msg::Snapshot(snapshot), urgent)
+                    Msg::Snapshot(Arc::clone(&snapshots.borrow_and_update()))
                 }
                 Some(()) = signals.resized.recv() => self.resized(),
                 Some(()) = signals.stop.recv() => {
                     self.suspend(&mut signals.go_on, || kill_process(getpid(), Signal::STOP)).await?
                 }
                 // Stopped from outside and back: somebody else may have written to the terminal.
-                Some(()) = signals.go_on.recv() => { self.painter.repaint(); self.resized() }
-                () = wait(next, self.epoch) => (Msg::Tick, false),
+                Some(()) = signals.go_on.recv() => self.resized(),
+                () = wait(next, self.epoch) => Msg::Tick,
             };
-            match self.take(msg, urgent) {
+            match self.take(msg) {
                 Next::On => {}
                 Next::Leave(end) => return Ok(end),
                 Next::Suspend => {
                     // As the terminal does on Ctrl-Z: the whole job stops, whoever else is in it.
                     let stop = || kill_current_process_group(Signal::STOP);
-                    let (msg, urgent) = self.suspend(&mut signals.go_on, stop).await?;
-                    self.take(msg, urgent);
+                    let msg = self.suspend(&mut signals.go_on, stop).await?;
+                    self.take(msg);
                 }
             }
         }
     }
 
-    fn now(&self) -> Duration {
-        self.epoch.elapsed()
+    fn resized(&self) -> Msg {
+        let (width, height) = self.tty.size();
+        Msg::Resize(width, height)
     }
 
-    fn resized(&mut self) -> (Msg, bool) {
-        let size = self.tty.size();
-        self.painter.resize(size);
-        (Msg::Resize(size.0, size.1), true)
-    }
-
-    fn take(&mut self, msg: Msg, urgent: bool) -> Next {
-        let now = self.now();
+    fn take(&mut self, msg: Msg) -> Next {
         let mut next = Next::On;
-        for effect in update(&mut self.state, msg, now) {
+        for effect in self.dashboard.update(msg, self.epoch.elapsed()) {
             match effect {
                 // Nobody is there to take it only after the end, which shows by itself.
                 Effect::Send(command) => drop(self.commands.send(command)),
-                Effect::Repaint => self.painter.repaint(),
                 Effect::Suspend => next = Next::Suspend,
                 Effect::Leave(end) => return Next::Leave(end),
+                // Done by the dashboard itself.
+                Effect::Repaint => {}
             }
         }
-        if urgent { self.painter.pacer.hurry() } else { self.painter.pacer.mark() }
         next
     }
 
     /// Draws if there is something to draw, the last frame is out and it is time; says when to look again.
     fn draw(&mut self) -> Option<Duration> {
-        let now = self.now();
-        let due = self.painter.pacer.due();
-        if self.idle && due.is_some_and(|due| due <= now) {
-            if let Some(frame) = self.painter.frame(&self.state, now) {
-                self.writer.send(frame);
-                self.idle = false;
-            }
-            return self.state.next_deadline();
+        if self.idle
+            && let Some(frame) = self.dashboard.frame(self.epoch.elapsed())
+        {
+            self.writer.send(frame);
+            self.idle = false;
         }
-        let due = due.filter(|_| self.idle);
-        [due, self.state.next_deadline()].into_iter().flatten().min()
+        let due = self.dashboard.frame_due().filter(|_| self.idle);
+        [due, self.dashboard.tick_due()].into_iter().flatten().min()
     }
 
     /// Gives the terminal back, stops as Ctrl-Z does, and takes the terminal again after.
@@ -206,11 +187,14 @@ impl Screen {
         &mut self,
         go_on: &mut Signals,
         stop: impl FnOnce() -> rustix::io::Result<()>,
-    ) -> Result<(Msg, bool), Error> {
+    ) -> Result<Msg, Error> {
         // One that came before is not the one to wait for.
         let _ = tokio::time::timeout(Duration::ZERO, go_on.recv()).await;
         restore();
-        stop().map_err(|errno| Error::Io { what: "cannot go to the background".into(), source: errno.into() })?;
+        stop().map_err(|errno| Error::Io {
+            what: "cannot go to the background".into(),
+            source: errno.into(),
+        })?;
         // The signal may take effect a moment after the call returns.
         let _ = tokio::time::timeout(WAKING, go_on.recv()).await;
         self.tty.enter()?;

@@ -8,7 +8,7 @@ use ratatui::style::{Color, Modifier, Style};
 
 /// How many colours there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Depth {
+pub(crate) enum Depth {
     /// 24 bits a colour.
     True,
     /// The 256-colour palette.
@@ -36,6 +36,8 @@ pub(crate) enum Role {
     Train,
     /// The validation loss.
     Validation,
+    /// Bars: seen, but not loud.
+    Bars,
     /// All is well.
     Good,
     /// Worth a look.
@@ -48,7 +50,7 @@ pub(crate) enum Role {
 
 /// Colours and glyphs for one terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Theme {
+pub(crate) struct Theme {
     pub(crate) depth: Depth,
     pub(crate) glyphs: &'static Glyphs,
 }
@@ -114,12 +116,13 @@ const EXCESS_256: [u8; 8] = [16, 52, 88, 124, 160, 202, 208, 214];
 
 impl Theme {
     /// The look of a terminal.
-    pub fn new(depth: Depth, ascii: bool) -> Self {
+    pub(crate) fn new(depth: Depth, ascii: bool) -> Self {
         Self { depth, glyphs: if ascii { &ASCII } else { &UTF8 } }
     }
 
     pub(crate) fn style(&self, role: Role) -> Style {
-        let plain = Style::new();
+        // Text stands on whatever was there before, and must not inherit from it.
+        let plain = Style::reset();
         if self.depth == Depth::None {
             return plain;
         }
@@ -134,6 +137,7 @@ impl Theme {
             Role::Accent => color(37, Color::Cyan).add_modifier(Modifier::BOLD),
             Role::Train => color(33, Color::Blue),
             Role::Validation => color(172, Color::Magenta),
+            Role::Bars => color(67, Color::Blue),
             Role::Good => color(34, Color::Green),
             Role::Warning => color(172, Color::Yellow),
             Role::Bad => color(160, Color::Red).add_modifier(Modifier::BOLD),
@@ -190,7 +194,11 @@ impl Theme {
         match self.depth {
             Depth::True => {
                 let part = |full: usize| (full * size / 15) as u8;
-                if level < 0 { Color::Rgb(0, part(150), part(255)) } else { Color::Rgb(part(255), part(120), 0) }
+                if level < 0 {
+                    Color::Rgb(0, part(150), part(255))
+                } else {
+                    Color::Rgb(part(255), part(120), 0)
+                }
             }
             Depth::Palette => Color::Indexed(if level < 0 { MISSING_256[size] } else { EXCESS_256[size] }),
             Depth::Basic if level < 0 => [Color::Black, Color::Blue, Color::LightBlue][size],
@@ -242,7 +250,7 @@ mod tests {
     fn without_colours_every_style_is_empty() {
         let theme = Theme::new(Depth::None, false);
         for role in [Role::Strong, Role::Dim, Role::Accent, Role::Bad, Role::Banner] {
-            assert_eq!(theme.style(role), Style::new());
+            assert_eq!(theme.style(role), Style::reset());
         }
         assert_eq!(theme.grey(5), Color::Reset);
         assert_eq!(theme.error(-2), Color::Reset);

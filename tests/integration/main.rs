@@ -3,8 +3,13 @@
 mod commands;
 mod exactness;
 mod layers;
+mod program;
+
+#[cfg(feature = "tui")]
+mod fixture;
 #[cfg(feature = "tui")]
 mod picture;
-mod program;
+#[cfg(feature = "tui")]
+mod screen;
 #[cfg(feature = "tui")]
 mod terminal;

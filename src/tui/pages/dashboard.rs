@@ -52,7 +52,9 @@ fn layout(area: Rect, state: &State) -> Vec<(Panel, Rect)> {
         Focus::Model => return vec![(Panel::Model, body)],
     }
     if width >= 176 && height >= 50 {
-        let left = (width - 2 - 4 * 29 - 1).min(64);
+        // As many images in full as leave room for the tables.
+        let images = (width - 55) / 29;
+        let left = width - 2 - images * 29;
         let right = left + 2;
         let gallery = 33;
         let model = state.info.as_ref().map_or(6, |info| info.layers.len() as u16 + 5).min(height / 4);

@@ -34,12 +34,16 @@ pub enum ScreenEnd {
 
 /// Something that happened.
 #[derive(Clone, Debug)]
-pub(crate) enum Msg {
+pub enum Msg {
+    /// A key was pressed.
     Key(Key),
+    /// The trainer says something that must arrive.
     Event(Event),
+    /// The trainer's latest state.
     Snapshot(Arc<Snapshot>),
     /// No more events will come.
     TrainerGone,
+    /// The terminal has so many columns and rows, or lost what it showed.
     Resize(u16, u16),
     /// Time went by.
     Tick,
@@ -47,10 +51,14 @@ pub(crate) enum Msg {
 
 /// Something to be done.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Effect {
+pub enum Effect {
+    /// Tell the trainer.
     Send(Command),
+    /// Go to the background.
     Suspend,
+    /// Draw every cell again.
     Repaint,
+    /// Leave the screen.
     Leave(ScreenEnd),
 }
 

@@ -210,9 +210,7 @@ impl Backend for AnsiBackend {
 /// and bullets are ambiguous and wide in some East Asian settings.
 fn cell_is_narrow(symbol: &str) -> bool {
     let mut characters = symbol.chars();
-    let narrow = |character: char| {
-        matches!(character, ' '..='~' | '\u{2580}'..='\u{2590}' | '\u{2800}'..='\u{28ff}' | '\u{2500}' | '\u{2501}')
-    };
+    let narrow = |character: char| matches!(character, ' '..='~' | '\u{2580}'..='\u{2590}' | '\u{2800}'..='\u{28ff}' | '\u{2500}' | '\u{2501}');
     characters.next().is_some_and(narrow) && characters.next().is_none()
 }
 

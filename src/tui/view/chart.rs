@@ -38,7 +38,8 @@ impl Axis {
     }
 
     fn log_ticks(&self, digits: &[f64]) -> Vec<f64> {
-        let decades = self.low.max(1e-12).log10().floor() as i32..=self.high.max(1e-12).log10().floor() as i32;
+        let decades =
+            self.low.max(1e-12).log10().floor() as i32..=self.high.max(1e-12).log10().floor() as i32;
         decades
             .flat_map(|decade| digits.iter().map(move |digit| digit * 10_f64.powi(decade)))
             .filter(|tick| *tick >= self.low * 0.999_999 && *tick <= self.high * 1.000_001)

@@ -2,7 +2,7 @@
 
 use super::pane::Pane;
 use crate::message::Phase;
-use crate::tui::keys::{Action, BINDINGS};
+use crate::tui::keys::{Action, BINDINGS, Binding};
 use crate::tui::state::{Overlay, Prompt, Question, State};
 use crate::tui::theme::Role;
 
@@ -54,15 +54,13 @@ fn draw_keys(pane: &mut Pane, state: &State) {
         .iter()
         .filter(|binding| binding.footer.is_some() && offered(binding.action))
         .partition(|binding| matches!(binding.action, Action::Help | Action::Quit));
-    let word = |action: Action, word: &'static str| match action {
-        Action::Pause if phase == Phase::Paused => "go on",
-        _ => word,
+    let item = |binding: &&'static Binding| {
+        let (key, word) = binding.footer?;
+        Some((key, if binding.action == Action::Pause && phase == Phase::Paused { "go on" } else { word }))
     };
     let width = |key: &str, word: &str| (key.chars().count() + word.chars().count() + 3) as u16;
-    let mut items: Vec<(String, &'static str)> = vec![("←→".into(), "image")];
-    items.extend(first.iter().filter_map(|b| Some((first_key(b.label), word(b.action, b.footer?)))));
-    let ends: Vec<(String, &'static str)> =
-        last.iter().filter_map(|b| Some((first_key(b.label), b.footer?))).collect();
+    let mut items: Vec<_> = first.iter().filter_map(item).collect();
+    let ends: Vec<_> = last.iter().filter_map(item).collect();
     let mut room = end.saturating_sub(ends.iter().map(|(key, word)| width(key, word)).sum());
     items.retain(|(key, word)| {
         let fits = width(key, word) <= room;
@@ -73,9 +71,4 @@ fn draw_keys(pane: &mut Pane, state: &State) {
     for (key, word) in items.iter().chain(&ends) {
         x = pane.parts(x, 0, &[(key, Role::Accent), (" ", Role::Dim), (word, Role::Dim)]) + 2;
     }
-}
-
-/// The first of the keys that a label names.
-fn first_key(label: &str) -> String {
-    label.split(' ').next().unwrap_or(label).to_string()
 }

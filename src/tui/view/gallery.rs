@@ -12,7 +12,8 @@ use crate::tui::theme::Role;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) tiles: u16,
-    /// Columns from one tile to the next.
+    /// Columns of a tile, and from one tile to the next.
+    tile: u16,
     pitch: u16,
     picture: Size,
     /// Rows of cells that a picture takes.
@@ -61,9 +62,12 @@ pub(crate) fn plan(area: Rect, state: &State) -> Plan {
         let flat = |size: Size| Size { height: size.height.div_ceil(2), ..size };
         (flat(picture), grid(units, tile, code_rows))
     };
+    let tiles = ((width + 1) / (tile + 1)).max(1);
     Plan {
-        tiles: ((width + 1) / (tile + 1)).max(1),
-        pitch: tile + 1,
+        tiles,
+        // Spread over the width, but not torn apart.
+        pitch: ((width + 1) / tiles).clamp(tile + 1, tile + 3),
+        tile,
         picture,
         rows,
         code,
@@ -91,7 +95,8 @@ pub(crate) fn gallery(pane: &mut Pane, state: &State) {
     let range = format!("{}-{}", thousands(page.start.into()), thousands(page.end.saturating_sub(1).into()));
     let count = format!(" of {}", thousands(state.test_images().into()));
     let shown = state.snapshot.samples.iter().find(|sample| sample.index == state.cursor);
-    let figures = shown.map_or(String::new(), |sample| format!("   BCE {:.4}  MSE {:.4}", sample.loss, sample.mse));
+    let figures =
+        shown.map_or(String::new(), |sample| format!("   BCE {:.4}  MSE {:.4}", sample.loss, sample.mse));
     if page.is_empty() {
         return pane.heading(&[("test images", Role::Strong), ("  none", Role::Dim)]);
     }
@@ -107,7 +112,9 @@ pub(crate) fn gallery(pane: &mut Pane, state: &State) {
         let chosen = index == state.cursor;
         let mark = if chosen { pane.theme.glyphs.cursor } else { " " };
         let role = if chosen { Role::Accent } else { Role::Dim };
-        let class = labels.get(index as usize).map_or(String::new(), |label| format!(" {} {label}", pane.theme.glyphs.separator));
+        let class = labels
+            .get(index as usize)
+            .map_or(String::new(), |label| format!(" {} {label}", pane.theme.glyphs.separator));
         let text = format!("{mark}{index}{class}");
         pane.text(x, 1, &text, role);
         let rows = [
@@ -117,7 +124,7 @@ pub(crate) fn gallery(pane: &mut Pane, state: &State) {
         ];
         for (part, size, y, stretch) in rows {
             // Narrow pictures and codes stand in the middle of their tile.
-            let shift = (plan.pitch - 1).saturating_sub(size.width * stretch) / 2;
+            let shift = plan.tile.saturating_sub(size.width * stretch) / 2;
             if let Some(picture) = state.pictures.get(&(index, part, size)) {
                 let corner = (pane.area.x + x + shift, pane.area.y + y);
                 paint(pane.buf, corner, picture, Look::Ink, stretch, pane.theme);

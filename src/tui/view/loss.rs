@@ -27,22 +27,48 @@ impl Figures {
             train: train.map(format::loss),
             validation: last.map(|record| format::loss(record.validation_loss)),
             best: best.map(format::loss),
-            excess: best.zip(floor).map(|(best, floor)| format!(" (excess {})", format::loss(best - floor))),
+            excess: best.zip(floor).map(|(best, floor)| format::loss(best - floor)),
         }
     }
 
-    /// As parts of a heading; what is not known yet is a dash.
-    fn parts(&self, title: &'static str) -> Vec<(&str, Role)> {
-        vec![
-            (title, Role::Strong),
-            ("  train ", Role::Train),
-            (self.train.as_deref().unwrap_or("-"), Role::Text),
-            ("  validation ", Role::Validation),
-            (self.validation.as_deref().unwrap_or("-"), Role::Text),
-            ("  best ", Role::Dim),
-            (self.best.as_deref().unwrap_or("-"), Role::Text),
-            (self.excess.as_deref().unwrap_or(""), Role::Dim),
-        ]
+    /// As parts of a heading of `width` columns; what is not known yet is a dash. The excess, the part
+    /// of the loss that the model is to blame for, has room in each.
+    fn parts(&self, width: u16) -> Vec<(&str, Role)> {
+        let [train, validation, best, excess] = [&self.train, &self.validation, &self.best, &self.excess]
+            .map(|figure| figure.as_deref().unwrap_or("-"));
+        let figure = |text| (text, Role::Text);
+        let (blue, orange, dim) = (Role::Train, Role::Validation, Role::Dim);
+        match width {
+            ..54 => vec![
+                ("train ", blue),
+                figure(train),
+                (" valid ", orange),
+                figure(validation),
+                (" excess ", dim),
+                figure(excess),
+            ],
+            54..70 => vec![
+                ("loss", Role::Strong),
+                ("  train ", blue),
+                figure(train),
+                ("  validation ", orange),
+                figure(validation),
+                ("  excess ", dim),
+                figure(excess),
+            ],
+            _ => vec![
+                ("loss", Role::Strong),
+                ("  train ", blue),
+                figure(train),
+                ("  validation ", orange),
+                figure(validation),
+                ("  best ", dim),
+                figure(best),
+                (" (excess ", dim),
+                figure(excess),
+                (")", dim),
+            ],
+        }
     }
 }
 
@@ -56,9 +82,9 @@ impl Figures {
 pub(crate) fn loss(pane: &mut Pane, state: &State) {
     let figures = Figures::new(state);
     if pane.height() < 7 || pane.width() < 24 {
-        return bars(pane, state, &figures.parts("loss"));
+        return bars(pane, state, &figures.parts(pane.width()));
     }
-    pane.heading(&figures.parts("loss"));
+    pane.heading(&figures.parts(pane.width()));
     let (steps, losses) = axes(state);
     let ticks = losses.ticks();
     let names = labels(&ticks);
@@ -117,7 +143,11 @@ fn axes(state: &State) -> (Axis, Axis) {
         }
         step += bucket.count;
     }
-    state.epochs.iter().filter(|record| shown(record.step)).for_each(|record| include(record.validation_loss));
+    state
+        .epochs
+        .iter()
+        .filter(|record| shown(record.step))
+        .for_each(|record| include(record.validation_loss));
     if state.zoom == 0 {
         state.info.iter().for_each(|info| include(info.data.floors.validation * 0.97));
     }
@@ -178,14 +208,15 @@ fn bars(pane: &mut Pane, state: &State, title: &[(&str, Role)]) {
     let recent = &state.snapshot.recent;
     let shown = &recent[recent.len().saturating_sub(room)..];
     let finite = || shown.iter().copied().filter(|loss| loss.is_finite());
-    let (low, high) = finite().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), loss| (l.min(loss), h.max(loss)));
+    let (low, high) =
+        finite().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), loss| (l.min(loss), h.max(loss)));
     let span = (high - low).max(1e-6);
     let glyphs = pane.theme.glyphs.levels;
     let steps = glyphs.len() as f32 * f32::from(rows);
     let start = 1 + (room - shown.len()) as u16;
     for (place, loss) in shown.iter().enumerate() {
         let filled = if loss.is_finite() { (loss - low) / span * (steps - 1.0) + 1.0 } else { steps };
-        draw_bar(pane, start + place as u16, 1, rows, filled.round() as usize, Role::Train);
+        draw_bar(pane, start + place as u16, 1, rows, filled.round() as usize, Role::Bars);
     }
 }
 

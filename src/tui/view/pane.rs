@@ -67,12 +67,11 @@ impl<'a> Pane<'a> {
     pub(crate) fn heading(&mut self, title: &[(&str, Role)]) {
         let rule = self.theme.glyphs.rule.repeat(usize::from(self.width()));
         self.text(0, 0, &rule, Role::Rule);
-        let room = self.width().saturating_sub(4);
-        let mut x = 1;
-        x = self.text(x, 0, " ", Role::Text);
+        let end = self.width().saturating_sub(1);
+        let mut x = self.text(1, 0, " ", Role::Text);
         // Whole parts only: half a figure would be a wrong figure.
         for (text, role) in title {
-            if x - 1 + text.chars().count() as u16 > room + 1 {
+            if x + width_of(&[(text, *role)]) > end {
                 break;
             }
             x = self.text(x, 0, text, *role);
