@@ -12,7 +12,7 @@ use super::state::{Effect, Msg, State, update};
 use super::terminal::AnsiBackend;
 use super::theme::Theme;
 use super::view::view;
-use crate::message::Snapshot;
+use crate::message::{Event, Snapshot};
 
 /// Figures change at most ten times a second.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -35,12 +35,13 @@ impl Pacer {
         self.dirty.then_some(if self.urgent { Duration::ZERO } else { self.free })
     }
 
-    /// A frame of so many bytes was drawn on so many cells: dear frames make the next one wait.
+    /// A frame of so many bytes was drawn on so many cells: dear frames make the next ones wait. Those
+    /// that could not wait are held against the others too, up to a second.
     fn drawn(&mut self, now: Duration, bytes: usize, cells: usize) {
         let cost = bytes as f64 / (BYTES_A_CELL * cells.max(1) as f64);
         (self.dirty, self.urgent) = (false, false);
-        // A whole screen that was asked for does not silence the figures for long.
-        self.free = now + INTERVAL.max(Duration::from_secs_f64(cost.min(1.0)));
+        let paid = self.free.max(now) + Duration::from_secs_f64(cost.min(1.0));
+        self.free = paid.clamp(now + INTERVAL, now + Duration::from_secs(1));
     }
 }
 
@@ -73,7 +74,7 @@ impl Dashboard {
         // What a person waits for is drawn at once; what training sends waits its turn.
         let urgent = match &msg {
             Msg::Snapshot(snapshot) => self.awaited(snapshot),
-            Msg::Tick => false,
+            Msg::Tick | Msg::Event(Event::Epoch(_) | Event::Saved(_)) => false,
             Msg::Key(_) | Msg::Event(_) | Msg::TrainerGone | Msg::Resize(..) => true,
         };
         self.pacer.dirty = true;
@@ -149,9 +150,13 @@ mod tests {
         assert_eq!(pacer.due(), None);
         pacer.dirty = true;
         assert_eq!(pacer.due(), Some(now + INTERVAL));
+        let now = Duration::from_secs(2);
         pacer.drawn(now, 7_680, 1920);
         pacer.dirty = true;
         assert_eq!(pacer.due(), Some(now + Duration::from_millis(500)));
+        pacer.drawn(now, 3_840, 1920);
+        pacer.dirty = true;
+        assert_eq!(pacer.due(), Some(now + Duration::from_millis(750)));
         pacer.urgent = true;
         assert_eq!(pacer.due(), Some(Duration::ZERO));
     }

@@ -13,12 +13,12 @@ struct Row {
 
 const TABLE: &[Row] = &[
     Row { layer: "config", layers: &[], crates: &["serde"] },
-    Row { layer: "error", layers: &[], crates: &["serde", "thiserror"] },
+    Row { layer: "error", layers: &["format"], crates: &["serde", "thiserror"] },
     Row { layer: "format", layers: &[], crates: &[] },
     Row { layer: "random", layers: &[], crates: &["rand_chacha"] },
     Row { layer: "message", layers: &["config", "error"], crates: &["serde"] },
     Row { layer: "data", layers: &["config", "error"], crates: &["flate2", "sha2", "rustix"] },
-    Row { layer: "model", layers: &["config", "error", "random"], crates: &["dfdx", "gemm", "rayon"] },
+    Row { layer: "model", layers: &["config", "error", "random"], crates: &["dfdx", "rayon", "thiserror"] },
     Row {
         layer: "checkpoint",
         layers: &["config", "error", "message"],

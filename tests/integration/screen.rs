@@ -106,7 +106,7 @@ impl Session {
     fn picture(&self) -> String {
         let mut terminal = Terminal::new(TestBackend::new(self.size.0, self.size.1)).unwrap();
         terminal.draw(|frame| self.dashboard.view(frame)).unwrap();
-        terminal.backend().to_string()
+        if self.size.0 == 0 || self.size.1 == 0 { String::new() } else { terminal.backend().to_string() }
     }
 }
 
@@ -254,11 +254,19 @@ fn the_bytes_give_the_same_screen_as_the_cells() {
         let mut fresh = parser();
         session.control('l');
         fresh.process(&session.dashboard.frame(session.now).unwrap());
-        assert_eq!(terminal.screen().contents(), fresh.screen().contents());
         for (row, column) in (0..40).flat_map(|row| (0..120).map(move |column| (row, column))) {
+<<<<<<< HEAD
             let (a, b) =
                 (terminal.screen().cell(row, column).unwrap(), fresh.screen().cell(row, column).unwrap());
             assert_eq!((a.contents(), a.bgcolor()), (b.contents(), b.bgcolor()), "{row} {column}");
+=======
+            let (a, b) = (terminal.screen().cell(row, column).unwrap(), fresh.screen().cell(row, column).unwrap());
+            let shown = |text: &str| if text.is_empty() { " ".to_string() } else { text.to_string() };
+            assert_eq!((shown(a.contents()), a.bgcolor()), (shown(b.contents()), b.bgcolor()), "{row} {column}");
+            if shown(a.contents()) != " " {
+                assert_eq!((a.fgcolor(), a.bold()), (b.fgcolor(), b.bold()), "{row} {column}");
+            }
+>>>>>>> screen
         }
     }
 }

@@ -87,6 +87,8 @@ fn a_finished_run_stays_for_browsing_and_takes_more_epochs() {
     terminal.press("\u{1b}[C");
     terminal.wait_until("another sample", |screen| screen != before);
     terminal.press("e");
+    terminal.wait_for("epochs to add");
+    terminal.press("\r");
     terminal.wait_until("more than 2 epochs", |screen| !screen.contains("2/2"));
     terminal.press("\u{3}");
     assert_eq!(terminal.end().code(), Some(0));
