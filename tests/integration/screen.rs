@@ -35,15 +35,8 @@ impl Session {
         let options = ScreenOptions { color, ascii: Some(false) };
         let first = Arc::new(fixture::snapshot(phase, 0, &[]));
         let dashboard = Dashboard::new(options, no_variable, size, first);
-        let mut session = Self {
-            dashboard,
-            size,
-            phase,
-            step,
-            watch: Vec::new(),
-            now: Duration::ZERO,
-            effects: Vec::new(),
-        };
+        let mut session =
+            Self { dashboard, size, phase, step, watch: Vec::new(), now: Duration::ZERO, effects: Vec::new() };
         let mut info = fixture::info();
         let done = (step / fixture::STEPS_PER_EPOCH) as u32;
         info.history = (1..=done).map(fixture::epoch).collect();
@@ -149,9 +142,7 @@ fn any_size_draws_in_any_state() {
                     continue;
                 }
                 let mut session = Session::new(color, (width, height), Phase::Training, 4_000);
-                for key in
-                    [KeyCode::Tab, KeyCode::Tab, KeyCode::Tab, KeyCode::Tab, KeyCode::Tab, KeyCode::Char('?')]
-                {
+                for key in [KeyCode::Tab, KeyCode::Tab, KeyCode::Tab, KeyCode::Tab, KeyCode::Tab, KeyCode::Char('?')] {
                     let _ = session.picture();
                     session.key(key);
                 }
@@ -255,18 +246,12 @@ fn the_bytes_give_the_same_screen_as_the_cells() {
         session.control('l');
         fresh.process(&session.dashboard.frame(session.now).unwrap());
         for (row, column) in (0..40).flat_map(|row| (0..120).map(move |column| (row, column))) {
-<<<<<<< HEAD
-            let (a, b) =
-                (terminal.screen().cell(row, column).unwrap(), fresh.screen().cell(row, column).unwrap());
-            assert_eq!((a.contents(), a.bgcolor()), (b.contents(), b.bgcolor()), "{row} {column}");
-=======
             let (a, b) = (terminal.screen().cell(row, column).unwrap(), fresh.screen().cell(row, column).unwrap());
             let shown = |text: &str| if text.is_empty() { " ".to_string() } else { text.to_string() };
             assert_eq!((shown(a.contents()), a.bgcolor()), (shown(b.contents()), b.bgcolor()), "{row} {column}");
             if shown(a.contents()) != " " {
                 assert_eq!((a.fgcolor(), a.bold()), (b.fgcolor(), b.bold()), "{row} {column}");
             }
->>>>>>> screen
         }
     }
 }
@@ -276,13 +261,9 @@ fn without_colours_no_colour_is_written() {
     let mut session = Session::new(ColorChoice::None, (120, 40), Phase::Training, 2_861);
     let frame = String::from_utf8(session.dashboard.frame(session.now).unwrap()).unwrap();
     let rest = frame.replace("\x1b[m", "").replace("\x1b[2J", "");
-    let with_parameters: Vec<&str> = rest
-        .split("\x1b[")
-        .filter(|part| {
-            part.split_once('m')
-                .is_some_and(|(codes, _)| codes.bytes().all(|byte| byte.is_ascii_digit() || byte == b';'))
-        })
-        .collect();
+    let with_parameters: Vec<&str> = rest.split("\x1b[").filter(|part| {
+        part.split_once('m').is_some_and(|(codes, _)| codes.bytes().all(|byte| byte.is_ascii_digit() || byte == b';'))
+    }).collect();
     assert!(with_parameters.is_empty(), "{with_parameters:?}");
 }
 
@@ -367,9 +348,7 @@ fn every_key_does_its_work() {
     let mut session = Session::new(ColorChoice::None, (80, 24), Phase::Training, 2_861);
     let sent = |session: &mut Session| -> Vec<Command> {
         let effects = session.take_effects().into_iter();
-        effects
-            .filter_map(|effect| if let Effect::Send(command) = effect { Some(command) } else { None })
-            .collect()
+        effects.filter_map(|effect| if let Effect::Send(command) = effect { Some(command) } else { None }).collect()
     };
     session.typed("  ");
     assert_eq!(sent(&mut session), [Command::Pause, Command::Resume]);
@@ -384,12 +363,10 @@ fn every_key_does_its_work() {
     session.key(KeyCode::Enter);
     assert_eq!(sent(&mut session), [Command::AddEpochs(12)]);
 
-    let at = |session: &Session| {
-        session.picture().lines().find_map(|line| {
-            let (_, after) = line.split_once('▸')?;
-            after.split(' ').next()?.parse::<u32>().ok()
-        })
-    };
+    let at = |session: &Session| session.picture().lines().find_map(|line| {
+        let (_, after) = line.split_once('▸')?;
+        after.split(' ').next()?.parse::<u32>().ok()
+    });
     assert_eq!(at(&session), Some(0));
     session.key(KeyCode::Right);
     session.typed("l");
