@@ -7,6 +7,7 @@
 
 mod adam;
 mod autoencoder;
+mod buffers;
 mod kernels;
 mod learner;
 pub mod ops;

@@ -50,12 +50,12 @@ pub(super) struct BiasSigmoid<'a> {
 
 impl<S: Simd> Finish<S> for BiasSigmoid<'_> {
     #[inline(always)]
-    unsafe fn finish(&mut self, s: S, row: usize, col: usize, width: usize, sum: S::V) {
+    unsafe fn finish<const WHOLE: bool>(&mut self, s: S, row: usize, col: usize, width: usize, sum: S::V) {
         // SAFETY: the place lies inside the product, `bias` is as long as its rows, `out` as large as all.
         unsafe {
             let to = self.out.as_mut_ptr().add(row * self.bias.len() + col);
             let bias = self.bias.as_ptr().add(col);
-            if width == S::LANES {
+            if WHOLE {
                 s.store(to, factor_and_sigmoid(s, s.add(sum, s.load(bias))).1);
             } else {
                 s.store_part(to, factor_and_sigmoid(s, s.add(sum, s.load_part(bias, width))).1, width);
@@ -124,14 +124,13 @@ impl<'a, S: Simd, const GRADIENT: bool> Losses<'a, S, GRADIENT> {
 
 impl<S: Simd, const GRADIENT: bool> Finish<S> for Losses<'_, S, GRADIENT> {
     #[inline(always)]
-    unsafe fn finish(&mut self, s: S, row: usize, col: usize, width: usize, sum: S::V) {
+    unsafe fn finish<const WHOLE: bool>(&mut self, s: S, row: usize, col: usize, width: usize, sum: S::V) {
         let at = row * self.bias.len() + col;
-        let whole = width == S::LANES;
         // SAFETY: the place lies inside the product, `bias` is as long as its rows, `targets` as large as all.
         let (bias, target) = unsafe {
             let bias = self.bias.as_ptr().add(col);
             let targets = self.targets.as_ptr().add(at);
-            if whole {
+            if WHOLE {
                 (s.load(bias), s.load_bytes(targets))
             } else {
                 let mut bytes = [0_u8; 16];
@@ -141,7 +140,7 @@ impl<S: Simd, const GRADIENT: bool> Finish<S> for Losses<'_, S, GRADIENT> {
         };
         let v = s.add(sum, bias);
         let (factor, sigmoid) = factor_and_sigmoid(s, v);
-        let factor = if whole {
+        let factor = if WHOLE {
             factor
         } else {
             // Lanes beyond the last column have the logit 0 and the factor 2.
@@ -160,11 +159,11 @@ impl<S: Simd, const GRADIENT: bool> Finish<S> for Losses<'_, S, GRADIENT> {
             // SAFETY: the gradient is as large as the targets.
             unsafe {
                 let to = self.gradient.as_mut_ptr().add(at);
-                if whole { s.store(to, gradient) } else { s.store_part(to, gradient, width) }
+                if WHOLE { s.store(to, gradient) } else { s.store_part(to, gradient, width) }
             }
         } else {
             let mut error = s.sub(s.mul(sigmoid, byte), target);
-            if !whole {
+            if !WHOLE {
                 // SAFETY: the vector goes through an array of as many lanes as there can be.
                 unsafe {
                     let mut lanes = [0.0_f32; 16];

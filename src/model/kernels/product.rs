@@ -4,6 +4,9 @@
 //! Sums run over the inner dimension in order, so a result does not depend on how many rows or columns
 //! are computed at a time.
 
+// Indices unroll into registers where iterators do not.
+#![allow(clippy::needless_range_loop)]
+
 use super::simd::Simd;
 
 /// Rows of a tile.
@@ -40,11 +43,12 @@ impl<'a> Left<'a> {
 
 /// Takes each vector of a product once it is summed up.
 pub(super) trait Finish<S: Simd> {
-    /// `sum` stands in `row` from column `col` on; its first `width` lanes count.
+    /// `sum` stands in `row` from column `col` on; its first `width` lanes count, all of them if
+    /// it is `WHOLE`.
     ///
     /// # Safety
     /// `row` and `col + width` lie inside the product.
-    unsafe fn finish(&mut self, s: S, row: usize, col: usize, width: usize, sum: S::V);
+    unsafe fn finish<const WHOLE: bool>(&mut self, s: S, row: usize, col: usize, width: usize, sum: S::V);
 }
 
 /// `left * right` with `right` as `[left.depth, columns]`.
@@ -128,22 +132,30 @@ unsafe fn tile<S: Simd, F: Finish<S>, const M: usize, const N: usize>(
         let mut b = right;
         for _ in 0..left.depth {
             let mut vectors = [s.splat(0.0); N];
-            for (n, vector) in vectors.iter_mut().enumerate() {
-                *vector = s.load(b.add(n * S::LANES));
+            for n in 0..N {
+                vectors[n] = s.load(b.add(n * S::LANES));
             }
-            for (m, sums) in sums.iter_mut().enumerate() {
+            for m in 0..M {
                 let x = s.splat(*a.add(m * left.row_stride));
-                for (sum, vector) in sums.iter_mut().zip(vectors) {
-                    *sum = s.mul_add(x, vector, *sum);
+                for n in 0..N {
+                    sums[m][n] = s.mul_add(x, vectors[n], sums[m][n]);
                 }
             }
             a = a.wrapping_add(left.depth_stride);
             b = b.wrapping_add(stride);
         }
-        for (m, sums) in sums.into_iter().enumerate() {
-            for (n, sum) in sums.into_iter().enumerate() {
-                let done = n * S::LANES;
-                finish.finish(s, row + m, col + done, S::LANES.min(width - done), sum);
+        if width == N * S::LANES {
+            for m in 0..M {
+                for n in 0..N {
+                    finish.finish::<true>(s, row + m, col + n * S::LANES, S::LANES, sums[m][n]);
+                }
+            }
+        } else {
+            for m in 0..M {
+                for n in 0..N {
+                    let left = width - n * S::LANES;
+                    finish.finish::<false>(s, row + m, col + n * S::LANES, left.min(S::LANES), sums[m][n]);
+                }
             }
         }
     }
@@ -199,29 +211,30 @@ unsafe fn dots<S: Simd, const M: usize, const N: usize>(
         let mut at = 0;
         while at + S::LANES <= depth {
             let mut vectors = [s.splat(0.0); N];
-            for (n, vector) in vectors.iter_mut().enumerate() {
-                *vector = s.load(b.add(n * depth + at));
+            for n in 0..N {
+                vectors[n] = s.load(b.add(n * depth + at));
             }
-            for (m, sums) in sums.iter_mut().enumerate() {
+            for m in 0..M {
                 let x = s.load(a.add(m * depth + at));
-                for (sum, vector) in sums.iter_mut().zip(vectors) {
-                    *sum = s.mul_add(x, vector, *sum);
+                for n in 0..N {
+                    sums[m][n] = s.mul_add(x, vectors[n], sums[m][n]);
                 }
             }
             at += S::LANES;
         }
         if tail != 0 {
-            for (m, sums) in sums.iter_mut().enumerate() {
+            for m in 0..M {
                 let x = s.load_part(a.add(m * depth + at), tail);
-                for (n, sum) in sums.iter_mut().enumerate() {
-                    *sum = s.mul_add(x, s.load_part(b.add(n * depth + at), tail), *sum);
+                for n in 0..N {
+                    let y = s.load_part(b.add(n * depth + at), tail);
+                    sums[m][n] = s.mul_add(x, y, sums[m][n]);
                 }
             }
         }
     }
-    for (m, sums) in sums.into_iter().enumerate() {
-        for (n, sum) in sums.into_iter().enumerate() {
-            out[(row + m) * columns + col + n] += total(s, sum);
+    for m in 0..M {
+        for n in 0..N {
+            out[(row + m) * columns + col + n] += total(s, sums[m][n]);
         }
     }
 }
@@ -250,11 +263,11 @@ pub(super) struct AddTo<'a> {
 
 impl<S: Simd> Finish<S> for AddTo<'_> {
     #[inline(always)]
-    unsafe fn finish(&mut self, s: S, row: usize, col: usize, width: usize, sum: S::V) {
+    unsafe fn finish<const WHOLE: bool>(&mut self, s: S, row: usize, col: usize, width: usize, sum: S::V) {
         // SAFETY: the place lies inside the product, and `out` is as large as that.
         unsafe {
             let to = self.out.as_mut_ptr().add(row * self.columns + col);
-            if width == S::LANES {
+            if WHOLE {
                 s.store(to, s.add(s.load(to), sum));
             } else {
                 s.store_part(to, s.add(s.load_part(to, width), sum), width);
@@ -271,12 +284,12 @@ pub(super) struct BiasRelu<'a> {
 
 impl<S: Simd> Finish<S> for BiasRelu<'_> {
     #[inline(always)]
-    unsafe fn finish(&mut self, s: S, row: usize, col: usize, width: usize, sum: S::V) {
+    unsafe fn finish<const WHOLE: bool>(&mut self, s: S, row: usize, col: usize, width: usize, sum: S::V) {
         // SAFETY: the place lies inside the product, `bias` is as long as its rows, `out` as large as all.
         unsafe {
             let to = self.out.as_mut_ptr().add(row * self.bias.len() + col);
             let bias = self.bias.as_ptr().add(col);
-            if width == S::LANES {
+            if WHOLE {
                 s.store(to, s.max(s.add(sum, s.load(bias)), s.splat(0.0)));
             } else {
                 s.store_part(to, s.max(s.add(sum, s.load_part(bias, width)), s.splat(0.0)), width);

@@ -2,6 +2,9 @@
 //!
 //! Zeros add nothing, so the result is that of the full product but for the order of its roundings.
 
+// Indices unroll into registers where iterators do not.
+#![allow(clippy::needless_range_loop)]
+
 use super::simd::Simd;
 
 /// Vectors of the output that are summed at a time.
@@ -113,11 +116,15 @@ pub(super) fn forward<S: Simd>(
             let to = &mut out[row * outputs + col..][..width];
             // SAFETY: places lie inside the image; a row of the weights has `width` columns from `col` on.
             unsafe {
-                match width.div_ceil(S::LANES) {
-                    1 => forward_row::<S, 1>(s, image, places, weight, bias, col, to),
-                    2 => forward_row::<S, 2>(s, image, places, weight, bias, col, to),
-                    3 => forward_row::<S, 3>(s, image, places, weight, bias, col, to),
-                    _ => forward_row::<S, VECTORS>(s, image, places, weight, bias, col, to),
+                match (width % S::LANES == 0, width.div_ceil(S::LANES)) {
+                    (true, 1) => forward_row::<S, 1, true>(s, image, places, weight, bias, col, to),
+                    (true, 2) => forward_row::<S, 2, true>(s, image, places, weight, bias, col, to),
+                    (true, 3) => forward_row::<S, 3, true>(s, image, places, weight, bias, col, to),
+                    (true, _) => forward_row::<S, VECTORS, true>(s, image, places, weight, bias, col, to),
+                    (false, 1) => forward_row::<S, 1, false>(s, image, places, weight, bias, col, to),
+                    (false, 2) => forward_row::<S, 2, false>(s, image, places, weight, bias, col, to),
+                    (false, 3) => forward_row::<S, 3, false>(s, image, places, weight, bias, col, to),
+                    (false, _) => forward_row::<S, VECTORS, false>(s, image, places, weight, bias, col, to),
                 }
             }
         }
@@ -125,34 +132,45 @@ pub(super) fn forward<S: Simd>(
 }
 
 #[inline(always)]
-unsafe fn load_row<S: Simd, const N: usize>(s: S, from: *const f32, width: usize) -> [S::V; N] {
+unsafe fn load_row<S: Simd, const N: usize, const WHOLE: bool>(
+    s: S,
+    from: *const f32,
+    width: usize,
+) -> [S::V; N] {
     let mut row = [s.splat(0.0); N];
-    for (n, vector) in row.iter_mut().enumerate() {
-        let left = width - n * S::LANES;
-        // SAFETY: the caller grants `width` floats.
-        *vector = unsafe {
+    for n in 0..N {
+        // SAFETY: the caller grants `width` floats, of which `N` vectors are made, all but the last whole.
+        row[n] = unsafe {
             let from = from.add(n * S::LANES);
-            if left >= S::LANES { s.load(from) } else { s.load_part(from, left) }
+            if WHOLE || n + 1 < N { s.load(from) } else { s.load_part(from, width - n * S::LANES) }
         };
     }
     row
 }
 
 #[inline(always)]
-unsafe fn store_row<S: Simd, const N: usize>(s: S, to: *mut f32, row: [S::V; N], width: usize) {
-    for (n, vector) in row.into_iter().enumerate() {
-        let left = width - n * S::LANES;
-        // SAFETY: the caller grants `width` floats.
+unsafe fn store_row<S: Simd, const N: usize, const WHOLE: bool>(
+    s: S,
+    to: *mut f32,
+    row: [S::V; N],
+    width: usize,
+) {
+    for n in 0..N {
+        // SAFETY: the caller grants `width` floats, of which `N` vectors are made, all but the last whole.
         unsafe {
             let to = to.add(n * S::LANES);
-            if left >= S::LANES { s.store(to, vector) } else { s.store_part(to, vector, left) }
+            if WHOLE || n + 1 < N {
+                s.store(to, row[n]);
+            } else {
+                s.store_part(to, row[n], width - n * S::LANES);
+            }
         }
     }
 }
 
 /// Adds one pixel times its weights.
 #[inline(always)]
-unsafe fn add_pixel<S: Simd, const N: usize>(
+unsafe fn add_pixel<S: Simd, const N: usize, const WHOLE: bool>(
     s: S,
     sums: &mut [S::V; N],
     image: &[u8],
@@ -165,15 +183,15 @@ unsafe fn add_pixel<S: Simd, const N: usize>(
     // SAFETY: the caller grants that the place lies inside the image and the weights.
     unsafe {
         let x = s.splat(FLOATS[*image.get_unchecked(place) as usize]);
-        let row = load_row::<S, N>(s, weight.add(place * outputs), width);
-        for (sum, w) in sums.iter_mut().zip(row) {
-            *sum = s.mul_add(x, w, *sum);
+        let row = load_row::<S, N, WHOLE>(s, weight.add(place * outputs), width);
+        for n in 0..N {
+            sums[n] = s.mul_add(x, row[n], sums[n]);
         }
     }
 }
 
 #[inline(always)]
-unsafe fn forward_row<S: Simd, const N: usize>(
+unsafe fn forward_row<S: Simd, const N: usize, const WHOLE: bool>(
     s: S,
     image: &[u8],
     places: &[u16],
@@ -193,18 +211,18 @@ unsafe fn forward_row<S: Simd, const N: usize>(
     unsafe {
         let weight = weight.as_ptr().add(col);
         for &[first, second] in pairs {
-            add_pixel(s, &mut even, image, first, weight, outputs, width);
-            add_pixel(s, &mut odd, image, second, weight, outputs, width);
+            add_pixel::<S, N, WHOLE>(s, &mut even, image, first, weight, outputs, width);
+            add_pixel::<S, N, WHOLE>(s, &mut odd, image, second, weight, outputs, width);
         }
         for &place in last {
-            add_pixel(s, &mut even, image, place, weight, outputs, width);
+            add_pixel::<S, N, WHOLE>(s, &mut even, image, place, weight, outputs, width);
         }
-        let bias = load_row::<S, N>(s, bias.as_ptr().add(col), width);
+        let bias = load_row::<S, N, WHOLE>(s, bias.as_ptr().add(col), width);
         for n in 0..N {
             let sum = s.add(even[n], odd[n]);
             even[n] = s.max(s.mul_add(sum, s.splat(1.0 / 255.0), bias[n]), s.splat(0.0));
         }
-        store_row(s, out.as_mut_ptr(), even, width);
+        store_row::<S, N, WHOLE>(s, out.as_mut_ptr(), even, width);
     }
 }
 
@@ -237,11 +255,15 @@ pub(super) fn weight_gradient<S: Simd>(
                 // SAFETY: places lie inside the image; a row of the gradient has `width` columns from `col` on.
                 cursors[row] += unsafe {
                     let to = gradient.as_mut_ptr().add(col);
-                    match width.div_ceil(S::LANES) {
-                        1 => scatter::<S, 1>(s, image, places, end, delta, outputs, to),
-                        2 => scatter::<S, 2>(s, image, places, end, delta, outputs, to),
-                        3 => scatter::<S, 3>(s, image, places, end, delta, outputs, to),
-                        _ => scatter::<S, VECTORS>(s, image, places, end, delta, outputs, to),
+                    match (width % S::LANES == 0, width.div_ceil(S::LANES)) {
+                        (true, 1) => scatter::<S, 1, true>(s, image, places, end, delta, outputs, to),
+                        (true, 2) => scatter::<S, 2, true>(s, image, places, end, delta, outputs, to),
+                        (true, 3) => scatter::<S, 3, true>(s, image, places, end, delta, outputs, to),
+                        (true, _) => scatter::<S, VECTORS, true>(s, image, places, end, delta, outputs, to),
+                        (false, 1) => scatter::<S, 1, false>(s, image, places, end, delta, outputs, to),
+                        (false, 2) => scatter::<S, 2, false>(s, image, places, end, delta, outputs, to),
+                        (false, 3) => scatter::<S, 3, false>(s, image, places, end, delta, outputs, to),
+                        (false, _) => scatter::<S, VECTORS, false>(s, image, places, end, delta, outputs, to),
                     }
                 };
             }
@@ -251,7 +273,7 @@ pub(super) fn weight_gradient<S: Simd>(
 
 /// Returns how many places lie before `end`.
 #[inline(always)]
-unsafe fn scatter<S: Simd, const N: usize>(
+unsafe fn scatter<S: Simd, const N: usize, const WHOLE: bool>(
     s: S,
     image: &[u8],
     places: &[u16],
@@ -263,7 +285,7 @@ unsafe fn scatter<S: Simd, const N: usize>(
     let width = delta.len();
     // SAFETY: places lie inside the image, which has as many pixels as the gradient has rows.
     unsafe {
-        let delta = load_row::<S, N>(s, delta.as_ptr(), width);
+        let delta = load_row::<S, N, WHOLE>(s, delta.as_ptr(), width);
         for (done, &place) in places.iter().enumerate() {
             let place = place as usize;
             if place >= end {
@@ -271,11 +293,11 @@ unsafe fn scatter<S: Simd, const N: usize>(
             }
             let x = s.splat(FLOATS[*image.get_unchecked(place) as usize]);
             let at = gradient.add(place * outputs);
-            let mut row = load_row::<S, N>(s, at, width);
-            for (sum, d) in row.iter_mut().zip(delta) {
-                *sum = s.mul_add(x, d, *sum);
+            let mut row = load_row::<S, N, WHOLE>(s, at, width);
+            for n in 0..N {
+                row[n] = s.mul_add(x, delta[n], row[n]);
             }
-            store_row(s, at, row, width);
+            store_row::<S, N, WHOLE>(s, at, row, width);
         }
     }
     places.len()

@@ -6,6 +6,7 @@
 
 use dfdx::prelude::*;
 
+use super::buffers;
 use super::kernels::storage::elements;
 use super::kernels::{self, Places};
 
@@ -100,7 +101,7 @@ pub fn dense_cross_entropy<T: Tape<f32, Cpu>>(
     let scale = 1.0 / count as f32;
     let mut delta = Vec::new();
     let sums = if T::OWNS_TAPE {
-        delta.resize(rows * outputs, 0.0);
+        delta = buffers::take(rows * outputs);
         kernels::dense_losses_gradient(inputs, weights, biases, elements(targets), scale, &mut delta)
     } else {
         kernels::dense_losses(inputs, weights, biases, elements(targets))
@@ -115,6 +116,7 @@ pub fn dense_cross_entropy<T: Tape<f32, Cpu>>(
         kernels::bias_gradient(&delta, gradients.get_or_alloc_mut(&bias)?);
         kernels::weight_gradient(elements(&x), &delta, rows, gradients.get_or_alloc_mut(&weight)?);
         kernels::input_gradient(&delta, elements(&weight), outputs, gradients.get_or_alloc_mut(&x)?);
+        buffers::give(delta);
         Ok(())
     });
     loss.put_tape(tape)
