@@ -8,3 +8,5 @@ mod faults;
 mod folder;
 mod format;
 mod hostile;
+#[cfg(unix)]
+mod processes;

@@ -13,7 +13,7 @@ use crate::config::SavePolicy;
 use crate::error::CheckpointError;
 use crate::message::SaveReason;
 
-const POLICY: SavePolicy = SavePolicy { every_epochs: 1, keep: 2 };
+pub(super) const POLICY: SavePolicy = SavePolicy { every_epochs: 1, keep: 2 };
 
 /// How the operation that is chosen goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -124,7 +124,7 @@ fn scenario() -> Vec<Checkpoint> {
     all
 }
 
-fn files(folder: &Path) -> Vec<String> {
+pub(super) fn files(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -282,81 +282,4 @@ fn links_pipes_and_folders_in_the_way_are_left_alone() {
     }
     assert_eq!(fs::read(&outside).unwrap(), b"precious");
     assert!(!run.join("nowhere").exists());
-}
-
-/// Runs the test `name` of this file in a child that sees `folder`; `wrapper` is put before its command.
-#[cfg(unix)]
-fn child(wrapper: &[&str], name: &str, folder: &Path) -> std::process::Command {
-    let own = std::env::current_exe().unwrap();
-    let mut words = wrapper.iter().map(std::ffi::OsStr::new).chain([own.as_os_str()]);
-    let mut command = std::process::Command::new(words.next().unwrap());
-    command.args(words).args(["--exact", "--nocapture"]).arg(format!("checkpoint::tests::faults::{name}"));
-    command.env("AESCOPE_TEST_FOLDER", folder).stdout(std::process::Stdio::null());
-    command
-}
-
-#[cfg(unix)]
-#[test]
-fn the_lock_dies_with_its_owner() {
-    use std::time::{Duration, Instant};
-    if let Some(run) = std::env::var_os("AESCOPE_TEST_FOLDER") {
-        let mut store = RunFolder::create(Path::new(&run), POLICY).unwrap();
-        store.save(&small()).unwrap();
-        std::thread::sleep(Duration::from_secs(60));
-        return;
-    }
-    let temp = tempfile::tempdir().unwrap();
-    let run = temp.path().join("run");
-    let mut owner = child(&[], "the_lock_dies_with_its_owner", &run).spawn().unwrap();
-    let begin = Instant::now();
-    while newest_valid(&run).is_err() && begin.elapsed() < Duration::from_secs(30) {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let second = RunFolder::open(&run, POLICY);
-    owner.kill().unwrap();
-    owner.wait().unwrap();
-    assert!(matches!(second, Err(CheckpointError::Locked { .. })));
-    RunFolder::open(&run, POLICY).unwrap().save(&at_epoch(9, 0.1)).unwrap();
-}
-
-/// On a file system of its own that holds less than two checkpoints of the reference model. It is made in
-/// a namespace of a child, which needs a Linux that allows that; elsewhere the test says so and passes.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_full_or_read_only_disk_keeps_what_was_saved() {
-    use super::example::reference;
-    if let Some(run) = std::env::var_os("AESCOPE_TEST_FOLDER") {
-        let run = Path::new(&run);
-        let mut store = RunFolder::open(run, POLICY).unwrap();
-        store.save(&reference(1)).unwrap();
-        let error = store.save(&reference(2)).unwrap_err().to_string();
-        assert!(error.contains("make room"), "{error}");
-        assert_eq!(files(run), ["step-00000375.aescope"]);
-        let mount = |options| std::process::Command::new("mount").args(["-o", options]).arg(run).status();
-        assert!(mount("remount,size=4m").unwrap().success());
-        store.save(&reference(3)).unwrap();
-        // A file that is open for writing, such as the lock, would forbid the change.
-        drop(store);
-        assert!(mount("remount,ro").unwrap().success());
-        let error = RunFolder::open(run, POLICY).err().unwrap().to_string();
-        assert!(error.contains("allow writing there"), "{error}");
-        assert_eq!(newest_valid(run).unwrap().checkpoint, reference(3));
-        assert!(mount("remount,rw").unwrap().success());
-        RunFolder::open(run, POLICY).unwrap().save(&reference(4)).unwrap();
-        return;
-    }
-    let temp = tempfile::tempdir().unwrap();
-    let run = temp.path().to_str().unwrap();
-    let mount = format!("mount -t tmpfs -o size=1m none '{run}' && exec \"$@\"");
-    let wrapper = ["unshare", "--map-root-user", "--mount", "sh", "-c", &mount, "sh"];
-    let possible = std::process::Command::new("unshare")
-        .args(["--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", run])
-        .stderr(std::process::Stdio::null())
-        .status();
-    if possible.is_ok_and(|status| status.success()) {
-        let name = "a_full_or_read_only_disk_keeps_what_was_saved";
-        assert!(child(&wrapper, name, temp.path()).status().unwrap().success());
-    } else {
-        eprintln!("skipped: no file system can be mounted here");
-    }
 }
