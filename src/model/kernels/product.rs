@@ -70,7 +70,7 @@ pub(super) fn product<S: Simd, F: Finish<S>>(
     for col in (0..columns).step_by(wide) {
         let width = wide.min(columns - col);
         // A panel that is too long for the cache, or has rows of no whole vectors, is copied together.
-        let pack = width % S::LANES != 0 || (left.depth * wide > IN_PLACE && left.rows > ROWS);
+        let pack = !width.is_multiple_of(S::LANES) || (left.depth * wide > IN_PLACE && left.rows > ROWS);
         // SAFETY: `col` lies inside the first row of `right`.
         let mut from = unsafe { right.as_ptr().add(col) };
         let mut stride = columns;
