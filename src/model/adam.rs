@@ -165,7 +165,7 @@ mod tests {
                 }
             }
             adam.update(&mut model, &gradients).expect("an update");
-            let rate = 1e-2 * (1.0 - 0.999_f64.powi(t as i32)).sqrt() / (1.0 - 0.9_f64.powi(t as i32));
+            let rate = 1e-2 * (1.0 - 0.999_f64.powf(t as f64)).sqrt() / (1.0 - 0.9_f64.powf(t as f64));
             for at in 0..expected.len() {
                 let g = f64::from(gradient(at) as f32);
                 m[at] = 0.9 * m[at] + 0.1 * g;

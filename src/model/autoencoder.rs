@@ -20,8 +20,8 @@ pub struct Dense {
     pub bias: Row,
 }
 
-/// A stack of dense layers from image to image: ReLU after each, the code included, but sigmoid after
-/// the last. Clones share their parameters until one of them is trained.
+/// A stack of dense layers from image to image: `relu` after each, the code included, but sigmoid
+/// after the last. Clones share their parameters until one of them is trained.
 #[derive(Clone, Debug)]
 pub struct Autoencoder {
     layers: Vec<Dense>,
@@ -205,8 +205,12 @@ impl Autoencoder {
     }
 
     /// Images of codes: `[n, code]` to `[n, pixels]` in 0..1.
+    ///
+    /// # Panics
+    /// If the codes are not a whole number of them.
     pub fn decode(&self, codes: &[f32]) -> Vec<f32> {
         let count = codes.len() / self.code();
+        assert_eq!(codes.len(), count * self.code(), "whole codes");
         let mut out = vec![0.0; count * self.pixels()];
         if count > 0 {
             let (last, hidden) =

@@ -8,14 +8,14 @@ use aescope::random::{Purpose, Random};
 const PIXELS: usize = 784;
 
 /// `[n, 784]` bytes.
-pub struct Images {
+pub(super) struct Images {
     bytes: Vec<u8>,
     origin: &'static str,
 }
 
 impl Images {
     /// The real ones from `AESCOPE_DATA_DIR/mnist`, else random ones.
-    pub fn load() -> Self {
+    pub(super) fn load() -> Self {
         let real = std::env::var_os("AESCOPE_DATA_DIR").and_then(|folder| mnist(Path::new(&folder)));
         match real {
             Some(bytes) => Self { bytes, origin: "MNIST" },
@@ -23,20 +23,20 @@ impl Images {
         }
     }
 
-    pub fn origin(&self) -> &'static str {
+    pub(super) fn origin(&self) -> &'static str {
         self.origin
     }
 
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.bytes.len() / PIXELS
     }
 
-    pub fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// All images in random order.
-    pub fn shuffled(&self) -> Vec<&[u8]> {
+    pub(super) fn shuffled(&self) -> Vec<&[u8]> {
         let order = Random::new(1, Purpose::Shuffle(0)).permutation(self.count() as u32);
         order.into_iter().map(|at| &self.bytes[at as usize * PIXELS..][..PIXELS]).collect()
     }

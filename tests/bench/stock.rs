@@ -4,7 +4,7 @@ use dfdx::optim::{Adam, AdamConfig, Optimizer};
 use dfdx::prelude::*;
 
 /// A step on a batch of rows of 784 bytes.
-pub type Step = Box<dyn FnMut(&[&[u8]])>;
+pub(super) type Step = Box<dyn FnMut(&[&[u8]])>;
 
 macro_rules! stack {
     ($model:ty) => {{
@@ -28,7 +28,7 @@ macro_rules! stack {
 type Hidden<const I: usize, const O: usize> = (Linear<I, O>, ReLU);
 
 /// The network of this name.
-pub fn network(name: &str) -> Step {
+pub(super) fn network(name: &str) -> Step {
     match name {
         "deep" => stack!((
             Hidden<784, 128>,

@@ -6,6 +6,7 @@
 mod images;
 mod stock;
 
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use aescope::model::{Adam, Autoencoder, Learner, instruction_set};
@@ -82,11 +83,17 @@ fn validate(images: &Images) {
     let bytes = &images.bytes()[..784 * 12_000.min(images.count())];
     for threads in [1, 2] {
         let pool = pool(threads);
-        let times = (0..ROUNDS).map(|_| time(|| drop(pool.install(|| model.evaluate(bytes))))).collect();
+        let times = (0..ROUNDS)
+            .map(|_| {
+                time(|| {
+                    black_box(pool.install(|| model.evaluate(bytes)));
+                })
+            })
+            .collect();
         println!("{:<12} {threads:>7}  {:>16}", "validation", Times::of(times, 1.0));
     }
     let code = model.encode(&bytes[..784]);
-    let times = (0..1_000).map(|_| time(|| drop(model.decode(&code)))).collect();
+    let times = (0..1_000).map(|_| time(|| drop(black_box(model.decode(&code))))).collect();
     println!("{:<12} {:>7}  {:>16}", "decode one", 1, Times::of(times, 1.0));
 }
 

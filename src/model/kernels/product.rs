@@ -1,5 +1,5 @@
-//! Matrix products in tiles of four rows by three vectors, which is what sixteen registers hold, and
-//! what is done with a tile while it is still in registers.
+//! Matrix products in tiles of six rows by two vectors, whose sums and operands sixteen registers just
+//! hold, and what is done with a tile while it is still in registers.
 //!
 //! Sums run over the inner dimension in order, so a result does not depend on how many rows or columns
 //! are computed at a time.
@@ -10,9 +10,13 @@
 use super::simd::Simd;
 
 /// Rows of a tile.
-const ROWS: usize = 4;
+const ROWS: usize = 6;
 /// Vectors in a row of a tile.
-const VECTORS: usize = 3;
+const VECTORS: usize = 2;
+/// Rows of a tile of dot products.
+const DOT_ROWS: usize = 4;
+/// Columns of a tile of dot products.
+const DOTS: usize = 3;
 /// Floats of the right-hand side that are used in place: more of them would fall out of the first cache.
 const IN_PLACE: usize = 6 * 1024;
 
@@ -66,7 +70,7 @@ pub(super) fn product<S: Simd, F: Finish<S>>(
     for col in (0..columns).step_by(wide) {
         let width = wide.min(columns - col);
         // A panel that is too long for the cache, or has rows of no whole vectors, is copied together.
-        let pack = width % S::LANES != 0 || (left.depth * wide > IN_PLACE && left.rows > ROWS);
+        let pack = !width.is_multiple_of(S::LANES) || (left.depth * wide > IN_PLACE && left.rows > ROWS);
         // SAFETY: `col` lies inside the first row of `right`.
         let mut from = unsafe { right.as_ptr().add(col) };
         let mut stride = columns;
@@ -83,7 +87,6 @@ pub(super) fn product<S: Simd, F: Finish<S>>(
         unsafe {
             match width.div_ceil(S::LANES) {
                 1 => column_of_tiles::<S, F, 1>(s, left, from, stride, col, width, finish),
-                2 => column_of_tiles::<S, F, 2>(s, left, from, stride, col, width, finish),
                 _ => column_of_tiles::<S, F, VECTORS>(s, left, from, stride, col, width, finish),
             }
         }
@@ -100,14 +103,20 @@ unsafe fn column_of_tiles<S: Simd, F: Finish<S>, const N: usize>(
     width: usize,
     finish: &mut F,
 ) {
-    let whole = left.rows - left.rows % ROWS;
+    let rest = left.rows % ROWS;
+    let whole = left.rows - rest;
     // SAFETY: all rows asked for lie inside `left`, and `right` is the caller's.
     unsafe {
         for row in (0..whole).step_by(ROWS) {
             tile::<S, F, ROWS, N>(s, left, row, right, stride, col, width, finish);
         }
-        for row in whole..left.rows {
-            tile::<S, F, 1, N>(s, left, row, right, stride, col, width, finish);
+        match rest {
+            0 => {}
+            1 => tile::<S, F, 1, N>(s, left, whole, right, stride, col, width, finish),
+            2 => tile::<S, F, 2, N>(s, left, whole, right, stride, col, width, finish),
+            3 => tile::<S, F, 3, N>(s, left, whole, right, stride, col, width, finish),
+            4 => tile::<S, F, 4, N>(s, left, whole, right, stride, col, width, finish),
+            _ => tile::<S, F, 5, N>(s, left, whole, right, stride, col, width, finish),
         }
     }
 }
@@ -166,25 +175,41 @@ unsafe fn tile<S: Simd, F: Finish<S>, const M: usize, const N: usize>(
 pub(super) fn product_transposed<S: Simd>(s: S, left: &[f32], right: &[f32], depth: usize, out: &mut [f32]) {
     let (rows, columns) = (left.len() / depth, right.len() / depth);
     assert_eq!((left.len(), right.len(), out.len()), (rows * depth, columns * depth, rows * columns));
-    let whole = rows - rows % ROWS;
-    for col in (0..columns).step_by(VECTORS) {
-        let width = VECTORS.min(columns - col);
+    for col in (0..columns).step_by(DOTS) {
         // SAFETY: the tiles asked for lie inside `out`.
         unsafe {
-            for row in (0..whole).step_by(ROWS) {
-                match width {
-                    1 => dots::<S, ROWS, 1>(s, left, right, depth, columns, row, col, out),
-                    2 => dots::<S, ROWS, 2>(s, left, right, depth, columns, row, col, out),
-                    _ => dots::<S, ROWS, VECTORS>(s, left, right, depth, columns, row, col, out),
-                }
+            match columns - col {
+                1 => column_of_dots::<S, 1>(s, left, right, depth, columns, col, out),
+                2 => column_of_dots::<S, 2>(s, left, right, depth, columns, col, out),
+                _ => column_of_dots::<S, DOTS>(s, left, right, depth, columns, col, out),
             }
-            for row in whole..rows {
-                match width {
-                    1 => dots::<S, 1, 1>(s, left, right, depth, columns, row, col, out),
-                    2 => dots::<S, 1, 2>(s, left, right, depth, columns, row, col, out),
-                    _ => dots::<S, 1, VECTORS>(s, left, right, depth, columns, row, col, out),
-                }
-            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn column_of_dots<S: Simd, const N: usize>(
+    s: S,
+    left: &[f32],
+    right: &[f32],
+    depth: usize,
+    columns: usize,
+    col: usize,
+    out: &mut [f32],
+) {
+    let rows = left.len() / depth;
+    let rest = rows % DOT_ROWS;
+    let whole = rows - rest;
+    // SAFETY: all rows asked for lie inside `left`, and the columns are the caller's.
+    unsafe {
+        for row in (0..whole).step_by(DOT_ROWS) {
+            dots::<S, DOT_ROWS, N>(s, left, right, depth, columns, row, col, out);
+        }
+        match rest {
+            0 => {}
+            1 => dots::<S, 1, N>(s, left, right, depth, columns, whole, col, out),
+            2 => dots::<S, 2, N>(s, left, right, depth, columns, whole, col, out),
+            _ => dots::<S, 3, N>(s, left, right, depth, columns, whole, col, out),
         }
     }
 }

@@ -58,7 +58,9 @@ pub(super) fn find_places(images: &[u8], pixels: usize, found: &mut Places) {
     assert!(pixels <= Places::MOST_PIXELS);
     found.starts.clear();
     found.starts.push(0);
-    found.places.resize(images.len() + 8, 0);
+    found.places.clear();
+    found.places.reserve(images.len() + 8);
+    let to = found.places.as_mut_ptr();
     let mut count = 0;
     for image in images.chunks_exact(pixels) {
         let (words, tail) = image.as_chunks::<8>();
@@ -70,17 +72,20 @@ pub(super) fn find_places(images: &[u8], pixels: usize, found: &mut Places) {
             let base = (word * 8) as u16;
             // SAFETY: at most one place a pixel was written before, and there is room for eight more.
             unsafe {
-                let to = found.places.as_mut_ptr().add(count).cast::<[u16; 8]>();
+                let to = to.add(count).cast::<[u16; 8]>();
                 to.write_unaligned(PLACES[pattern].map(|place| place + base));
             }
             count += pattern.count_ones() as usize;
         }
         for (place, &pixel) in tail.iter().enumerate() {
-            found.places[count] = (words.len() * 8 + place) as u16;
+            // SAFETY: as above.
+            unsafe { to.add(count).write((words.len() * 8 + place) as u16) };
             count += usize::from(pixel != 0);
         }
         found.starts.push(count);
     }
+    // SAFETY: `count` places were written.
+    unsafe { found.places.set_len(count) };
 }
 
 /// Bytes as floats: a load is cheaper than a conversion.
@@ -116,7 +121,7 @@ pub(super) fn forward<S: Simd>(
             let to = &mut out[row * outputs + col..][..width];
             // SAFETY: places lie inside the image; a row of the weights has `width` columns from `col` on.
             unsafe {
-                match (width % S::LANES == 0, width.div_ceil(S::LANES)) {
+                match (width.is_multiple_of(S::LANES), width.div_ceil(S::LANES)) {
                     (true, 1) => forward_row::<S, 1, true>(s, image, places, weight, bias, col, to),
                     (true, 2) => forward_row::<S, 2, true>(s, image, places, weight, bias, col, to),
                     (true, 3) => forward_row::<S, 3, true>(s, image, places, weight, bias, col, to),
@@ -255,7 +260,7 @@ pub(super) fn weight_gradient<S: Simd>(
                 // SAFETY: places lie inside the image; a row of the gradient has `width` columns from `col` on.
                 cursors[row] += unsafe {
                     let to = gradient.as_mut_ptr().add(col);
-                    match (width % S::LANES == 0, width.div_ceil(S::LANES)) {
+                    match (width.is_multiple_of(S::LANES), width.div_ceil(S::LANES)) {
                         (true, 1) => scatter::<S, 1, true>(s, image, places, end, delta, outputs, to),
                         (true, 2) => scatter::<S, 2, true>(s, image, places, end, delta, outputs, to),
                         (true, 3) => scatter::<S, 3, true>(s, image, places, end, delta, outputs, to),

@@ -1,5 +1,6 @@
 //! AVX2 with FMA, and AVX-512.
 
+#[allow(clippy::wildcard_imports)]
 use std::arch::x86_64::*;
 
 use super::simd::Simd;

@@ -64,7 +64,9 @@ pub fn images_dense_relu<T: Tape<f32, Cpu>>(images: Images<T>, weight: &Matrix, 
         kernels::bias_gradient(&delta, gradients.get_or_alloc_mut(&bias)?);
         let gradient = gradients.get_or_alloc_mut(&weight)?;
         if let Some(places) = &places {
-            delta.iter_mut().for_each(|d| *d /= 255.0);
+            for d in &mut delta {
+                *d /= 255.0;
+            }
             let mut cursors = Vec::new();
             let bytes = elements(&images);
             kernels::sparse_weight_gradient(bytes, places, &delta, outputs, &mut cursors, gradient);
@@ -111,7 +113,9 @@ pub fn dense_cross_entropy<T: Tape<f32, Cpu>>(
     tape.add_backward_op(move |gradients| {
         let upstream = gradients.get_or_alloc_mut(&ghost)?[0];
         if upstream != 1.0 {
-            delta.iter_mut().for_each(|d| *d *= upstream);
+            for d in &mut delta {
+                *d *= upstream;
+            }
         }
         kernels::bias_gradient(&delta, gradients.get_or_alloc_mut(&bias)?);
         kernels::weight_gradient(elements(&x), &delta, rows, gradients.get_or_alloc_mut(&weight)?);
@@ -122,7 +126,7 @@ pub fn dense_cross_entropy<T: Tape<f32, Cpu>>(
     loss.put_tape(tape)
 }
 
-/// The gradient before a ReLU that gave `y`, from that after it.
+/// The gradient before a `relu` that gave `y`, from that after it.
 fn relu_delta(y: &Matrix, gradient: &[f32]) -> Vec<f32> {
     elements(y).iter().zip(gradient).map(|(&y, &g)| if y > 0.0 { g } else { 0.0 }).collect()
 }
