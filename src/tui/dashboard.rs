@@ -63,7 +63,8 @@ impl Dashboard {
         let theme = Theme::new(options.depth(variable), options.is_ascii(variable));
         let terminal = Terminal::new(AnsiBackend::new(size.0, size.1));
         let terminal = terminal.unwrap_or_else(|never| match never {});
-        let mut dashboard = Self { state: State::new(theme, size, snapshot), terminal, pacer: Pacer::default() };
+        let mut dashboard =
+            Self { state: State::new(theme, size, snapshot), terminal, pacer: Pacer::default() };
         dashboard.repaint();
         dashboard
     }
@@ -97,7 +98,8 @@ impl Dashboard {
     /// Whether `snapshot` answers what was asked for: other samples, another phase.
     fn awaited(&self, snapshot: &Snapshot) -> bool {
         let before = &self.state.snapshot;
-        let indices = |snapshot: &Snapshot| snapshot.samples.iter().map(|sample| sample.index).collect::<Vec<_>>();
+        let indices =
+            |snapshot: &Snapshot| snapshot.samples.iter().map(|sample| sample.index).collect::<Vec<_>>();
         snapshot.phase != before.phase || indices(snapshot) != indices(before)
     }
 

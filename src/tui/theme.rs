@@ -194,7 +194,11 @@ impl Theme {
         match self.depth {
             Depth::True => {
                 let part = |full: usize| (full * size / 15) as u8;
-                if level < 0 { Color::Rgb(0, part(150), part(255)) } else { Color::Rgb(part(255), part(120), 0) }
+                if level < 0 {
+                    Color::Rgb(0, part(150), part(255))
+                } else {
+                    Color::Rgb(part(255), part(120), 0)
+                }
             }
             Depth::Palette => Color::Indexed(if level < 0 { MISSING_256[size] } else { EXCESS_256[size] }),
             Depth::Basic if level < 0 => [Color::Black, Color::Blue, Color::LightBlue][size],
@@ -205,8 +209,9 @@ impl Theme {
 
     /// The character of a pixel at `level` where there are no colours.
     pub(crate) fn ink(&self, level: i8) -> char {
-        let step = i32::from(level.max(0)) * (INK.len() as i32 - 1) / i32::from(self.top_level());
-        char::from(INK[(step as usize).min(INK.len() - 1)])
+        let step = usize::from(level.max(0).unsigned_abs()) * (INK.len() - 1)
+            / usize::from(self.top_level().unsigned_abs());
+        char::from(INK[step.min(INK.len() - 1)])
     }
 
     /// The character of an error where there are no colours.

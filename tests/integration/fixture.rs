@@ -183,7 +183,8 @@ pub(crate) fn snapshot(phase: Phase, step: u64, watch: &[u32]) -> Snapshot {
         step,
         saved_step: (step >= STEPS_PER_EPOCH).then_some(step / STEPS_PER_EPOCH * STEPS_PER_EPOCH),
         images_per_second: rate,
-        eta_seconds: (phase == Phase::Training || phase == Phase::Paused).then_some(left * 128.0 / rate + 0.6),
+        eta_seconds: (phase == Phase::Training || phase == Phase::Paused)
+            .then_some(left * 128.0 / rate + 0.6),
         pace: Pace::Full,
         losses,
         recent: (step.saturating_sub(Snapshot::RECENT as u64)..step).map(batch_loss).collect(),

@@ -16,7 +16,14 @@ pub(crate) enum Look {
 }
 
 /// Draws `picture` with its top left corner at (`x`, `y`), each pixel `stretch` columns wide.
-pub(crate) fn paint(buf: &mut Buffer, (x, y): (u16, u16), picture: &Picture, look: Look, stretch: u16, theme: &Theme) {
+pub(crate) fn paint(
+    buf: &mut Buffer,
+    (x, y): (u16, u16),
+    picture: &Picture,
+    look: Look,
+    stretch: u16,
+    theme: &Theme,
+) {
     let (width, height) = (picture.size.width, picture.size.height);
     let level = |column: u16, row: u16| {
         let place = usize::from(row) * usize::from(width) + usize::from(column);

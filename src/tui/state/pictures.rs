@@ -78,7 +78,9 @@ impl Pictures {
         }
         self.shown.retain(|want, _| wanted.contains(want));
         for want in wanted {
-            let Some(sample) = snapshot.samples.iter().find(|sample| sample.index == want.0) else { continue };
+            let Some(sample) = snapshot.samples.iter().find(|sample| sample.index == want.0) else {
+                continue;
+            };
             let known = self.shown.contains_key(want);
             if known && (!settle || want.1 == Part::Original) {
                 continue;
@@ -100,7 +102,13 @@ impl Pictures {
         }
     }
 
-    fn values(&self, want: &Want, sample: &Sample, (rows, cols): (usize, usize), theme: &Theme) -> (Vec<f32>, i8) {
+    fn values(
+        &self,
+        want: &Want,
+        sample: &Sample,
+        (rows, cols): (usize, usize),
+        theme: &Theme,
+    ) -> (Vec<f32>, i8) {
         let size = want.2;
         let original = || sample.original.iter().map(|&byte| f32::from(byte) / 255.0);
         let code = |cells: usize| -> Vec<f32> {
@@ -125,7 +133,8 @@ impl Pictures {
             }
             Part::Reconstruction => (resample(&sample.reconstruction, rows, cols, size), theme.top_level()),
             Part::Error => {
-                let error: Vec<f32> = original().zip(&sample.reconstruction).map(|(from, to)| to - from).collect();
+                let error: Vec<f32> =
+                    original().zip(&sample.reconstruction).map(|(from, to)| to - from).collect();
                 // Small errors matter too: the root-like curve lifts them.
                 let lift = |error: f32| error.signum() * error.abs().powf(0.75);
                 (resample(&error, rows, cols, size).into_iter().map(lift).collect(), theme.top_error())

@@ -189,9 +189,7 @@ fn type_into(state: &mut State, mut prompt: Prompt, key: Key, now: Duration, eff
         KeyCode::Char(character) if !held => prompt.push(character),
         KeyCode::Enter => {
             let answer = match prompt.question {
-                Question::GoTo => {
-                    prompt::target(&prompt.text, state).map(|index| state.cursor = index)
-                }
+                Question::GoTo => prompt::target(&prompt.text, state).map(|index| state.cursor = index),
                 Question::MoreEpochs => prompt::epochs(&prompt.text).map(|epochs| {
                     effects.push(Effect::Send(Command::AddEpochs(epochs)));
                     let plural = if epochs == 1 { "" } else { "s" };
@@ -210,7 +208,8 @@ fn type_into(state: &mut State, mut prompt: Prompt, key: Key, now: Duration, eff
 
 fn act(state: &mut State, action: Option<Action>, now: Duration, effects: &mut Vec<Effect>) {
     let Some(action) = action else { return };
-    let trains = matches!(action, Action::Pause | Action::Save | Action::Slower | Action::Faster | Action::MoreEpochs);
+    let trains =
+        matches!(action, Action::Pause | Action::Save | Action::Slower | Action::Faster | Action::MoreEpochs);
     if trains && state.phase() == Phase::Browsing {
         return notify(state, "this checkpoint is only browsed: `aescope resume` trains on", now);
     }

@@ -122,8 +122,8 @@ impl Decoder {
             0x20..=0x7e => plain(KeyCode::Char(char::from(byte))),
             0xc2..=0xf4 => {
                 self.begin(Place::Utf8(match byte {
-                    ..=0xdf => 1,
-                    ..=0xef => 2,
+                    0xc2..=0xdf => 1,
+                    0xe0..=0xef => 2,
                     _ => 3,
                 }));
                 self.hold(byte);
@@ -136,9 +136,9 @@ impl Decoder {
 
 /// The key of a `CSI` sequence with `parameters` and `last` byte.
 fn csi(parameters: &[u8], last: u8) -> Option<Key> {
-    let mut numbers = parameters.split(|byte| *byte == b';').map(|number| {
-        std::str::from_utf8(number).ok().and_then(|number| number.parse::<u8>().ok())
-    });
+    let mut numbers = parameters
+        .split(|byte| *byte == b';')
+        .map(|number| std::str::from_utf8(number).ok().and_then(|number| number.parse::<u8>().ok()));
     let first = numbers.next().flatten();
     // One more than a bit set of shift, alt and control.
     let held = numbers.next().flatten().unwrap_or(1).saturating_sub(1);
@@ -184,7 +184,8 @@ mod tests {
     #[test]
     fn keys_of_a_terminal() {
         let control = |character| (KeyCode::Char(character), KeyModifiers::CONTROL);
-        let seen = keys(b"q \x03\x1a\x0c\t\r\x7f\x1b[A\x1b[D\x1bOC\x1b[H\x1b[4~\x1b[5~\x1b[6~\x1bOP\x1b[11~\x1b[Z");
+        let seen =
+            keys(b"q \x03\x1a\x0c\t\r\x7f\x1b[A\x1b[D\x1bOC\x1b[H\x1b[4~\x1b[5~\x1b[6~\x1bOP\x1b[11~\x1b[Z");
         let expected = [
             plain(KeyCode::Char('q')),
             plain(KeyCode::Char(' ')),
@@ -223,11 +224,14 @@ mod tests {
 
     #[test]
     fn a_bracketed_paste_that_never_ends_swallows_nothing() {
-        assert_eq!(keys(b"\x1b[200~ab\x03"), [
-            plain(KeyCode::Char('a')),
-            plain(KeyCode::Char('b')),
-            (KeyCode::Char('c'), KeyModifiers::CONTROL)
-        ]);
+        assert_eq!(
+            keys(b"\x1b[200~ab\x03"),
+            [
+                plain(KeyCode::Char('a')),
+                plain(KeyCode::Char('b')),
+                (KeyCode::Char('c'), KeyModifiers::CONTROL)
+            ]
+        );
     }
 
     #[test]

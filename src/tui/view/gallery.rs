@@ -51,11 +51,7 @@ pub(crate) fn plan(area: Rect, state: &State) -> Plan {
     let tile = picture.width.max(8);
     let rows = tall(picture);
     let code_rows = body.saturating_sub(2 * rows).clamp(1, 2);
-    let (code_rows, code) = if picture.width >= 28 && units <= 56 {
-        (1, grid(units, tile, 2))
-    } else {
-        (code_rows, grid(units, tile, code_rows * 2))
-    };
+    let code = grid(units, tile, code_rows * 2);
     let (picture, code) = if state.theme.half_blocks() {
         (picture, code)
     } else {
@@ -95,7 +91,8 @@ pub(crate) fn gallery(pane: &mut Pane, state: &State) {
     let range = format!("{}-{}", thousands(page.start.into()), thousands(page.end.saturating_sub(1).into()));
     let count = format!(" of {}", thousands(state.test_images().into()));
     let shown = state.snapshot.samples.iter().find(|sample| sample.index == state.cursor);
-    let figures = shown.map_or(String::new(), |sample| format!("   BCE {:.4}  MSE {:.4}", sample.loss, sample.mse));
+    let figures =
+        shown.map_or(String::new(), |sample| format!("   BCE {:.4}  MSE {:.4}", sample.loss, sample.mse));
     if page.is_empty() {
         return pane.heading(&[("test images", Role::Strong), ("  none", Role::Dim)]);
     }
@@ -111,7 +108,9 @@ pub(crate) fn gallery(pane: &mut Pane, state: &State) {
         let chosen = index == state.cursor;
         let mark = if chosen { pane.theme.glyphs.cursor } else { " " };
         let role = if chosen { Role::Accent } else { Role::Dim };
-        let class = labels.get(index as usize).map_or(String::new(), |label| format!(" {} {label}", pane.theme.glyphs.separator));
+        let class = labels
+            .get(index as usize)
+            .map_or(String::new(), |label| format!(" {} {label}", pane.theme.glyphs.separator));
         let text = format!("{mark}{index}{class}");
         pane.text(x, 1, &text, role);
         let rows = [

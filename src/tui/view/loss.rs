@@ -34,21 +34,39 @@ impl Figures {
     /// As parts of a heading of `width` columns; what is not known yet is a dash. The excess, the part
     /// of the loss that the model is to blame for, has room in each.
     fn parts(&self, width: u16) -> Vec<(&str, Role)> {
-        let [train, validation, best, excess] =
-            [&self.train, &self.validation, &self.best, &self.excess].map(|figure| figure.as_deref().unwrap_or("-"));
+        let [train, validation, best, excess] = [&self.train, &self.validation, &self.best, &self.excess]
+            .map(|figure| figure.as_deref().unwrap_or("-"));
         let figure = |text| (text, Role::Text);
         let (blue, orange, dim) = (Role::Train, Role::Validation, Role::Dim);
         match width {
             ..54 => vec![
-                ("train ", blue), figure(train), (" valid ", orange), figure(validation), (" excess ", dim), figure(excess),
+                ("train ", blue),
+                figure(train),
+                (" valid ", orange),
+                figure(validation),
+                (" excess ", dim),
+                figure(excess),
             ],
             54..70 => vec![
-                ("loss", Role::Strong), ("  train ", blue), figure(train), ("  validation ", orange), figure(validation),
-                ("  excess ", dim), figure(excess),
+                ("loss", Role::Strong),
+                ("  train ", blue),
+                figure(train),
+                ("  validation ", orange),
+                figure(validation),
+                ("  excess ", dim),
+                figure(excess),
             ],
             _ => vec![
-                ("loss", Role::Strong), ("  train ", blue), figure(train), ("  validation ", orange), figure(validation),
-                ("  best ", dim), figure(best), (" (excess ", dim), figure(excess), (")", dim),
+                ("loss", Role::Strong),
+                ("  train ", blue),
+                figure(train),
+                ("  validation ", orange),
+                figure(validation),
+                ("  best ", dim),
+                figure(best),
+                (" (excess ", dim),
+                figure(excess),
+                (")", dim),
             ],
         }
     }
@@ -70,7 +88,7 @@ pub(crate) fn loss(pane: &mut Pane, state: &State) {
     let (steps, losses) = axes(state);
     let ticks = losses.ticks();
     let names = labels(&ticks);
-    let margin = names.iter().map(String::len).max().unwrap_or(0).max(4) as u16 + 2;
+    let margin = names.iter().map(String::len).max().unwrap_or(0).max(5) as u16 + 1;
     let (width, height) = (pane.width() - margin - 1, pane.height() - 2);
     let mut canvas = Canvas::new(width, height);
     let floor = state.info.as_ref().map_or(0.0, |info| info.data.floors.validation);
@@ -125,7 +143,11 @@ fn axes(state: &State) -> (Axis, Axis) {
         }
         step += bucket.count;
     }
-    state.epochs.iter().filter(|record| shown(record.step)).for_each(|record| include(record.validation_loss));
+    state
+        .epochs
+        .iter()
+        .filter(|record| shown(record.step))
+        .for_each(|record| include(record.validation_loss));
     if state.zoom == 0 {
         state.info.iter().for_each(|info| include(info.data.floors.validation * 0.97));
     }
@@ -158,18 +180,18 @@ fn step_labels(pane: &mut Pane, state: &State, canvas: &Canvas, steps: &Axis, ma
     let every = every.unwrap_or(power).max(1.0);
     let mut free = margin;
     let mut tick = (steps.low / unit / every).ceil() * every;
-    let room = end.saturating_sub(name.len() as u16 + 1);
     while tick * unit <= steps.high {
         let text = format::thousands(tick as u64);
         if let Some(column) = canvas.cell_column(tick * unit, steps) {
-            let x = (margin + column).saturating_sub(text.len() as u16 / 2).max(margin);
-            if x >= free && x + text.len() as u16 <= room {
+            let middle = (margin + column).saturating_sub(text.len() as u16 / 2).max(margin);
+            let x = middle.min(end.saturating_sub(text.len() as u16));
+            if x >= free && x + text.len() as u16 <= end {
                 free = pane.text(x, y, &text, Role::Dim) + 2;
             }
         }
         tick += every;
     }
-    pane.right(0, end, y, &[(name, Role::Dim)]);
+    pane.right(0, margin - 1, y, &[(name, Role::Dim)]);
 }
 
 /// The losses of the newest batches with the newest and the spread in the heading.
@@ -186,7 +208,8 @@ fn bars(pane: &mut Pane, state: &State, title: &[(&str, Role)]) {
     let recent = &state.snapshot.recent;
     let shown = &recent[recent.len().saturating_sub(room)..];
     let finite = || shown.iter().copied().filter(|loss| loss.is_finite());
-    let (low, high) = finite().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), loss| (l.min(loss), h.max(loss)));
+    let (low, high) =
+        finite().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), loss| (l.min(loss), h.max(loss)));
     let span = (high - low).max(1e-6);
     let glyphs = pane.theme.glyphs.levels;
     let steps = glyphs.len() as f32 * f32::from(rows);

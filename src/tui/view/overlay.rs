@@ -60,11 +60,8 @@ pub(super) fn quit(pane: &mut Pane, state: &State) {
     };
     let mut inner = boxed(pane, 50, 8, "quit", Role::Warning);
     inner.text(0, 0, &unsaved, Role::Text);
-    let choices = [
-        ("Enter", "stop and save, then quit"),
-        ("d", "quit and discard these steps"),
-        ("Esc", "go back"),
-    ];
+    let choices =
+        [("Enter", "stop and save, then quit"), ("d", "quit and discard these steps"), ("Esc", "go back")];
     for (row, (key, what)) in choices.iter().enumerate() {
         inner.text(0, row as u16 + 2, key, Role::Accent);
         inner.text(8, row as u16 + 2, what, Role::Text);
@@ -122,7 +119,10 @@ mod tests {
     #[test]
     fn text_is_broken_at_blanks_and_long_words_are_cut() {
         let lines = wrap("a bc def ghijklmnop q", 6);
-        assert_eq!(lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>(), ["a bc", "def", "ghijkl", "mnop q"]);
+        assert_eq!(
+            lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>(),
+            ["a bc", "def", "ghijkl", "mnop q"]
+        );
         assert!(wrap("", 1).len() == 1);
     }
 }

@@ -67,7 +67,8 @@ fn plan(area: Rect, state: &State) -> Plan {
     let third = boxed(width.saturating_sub(FIGURES + 3 * GAP) / 3, rows);
     let large = boxed(width.saturating_sub(FIGURES + 2 * GAP) / 2, rows);
     let small = boxed(width.saturating_sub(2 * GAP) / 3, rows);
-    let names = [("original", Part::Original), ("reconstruction", Part::Reconstruction), ("error", Part::Error)];
+    let names =
+        [("original", Part::Original), ("reconstruction", Part::Reconstruction), ("error", Part::Error)];
     let mut row = |count: usize, size: Size| {
         let pitch = size.width.max(if count == 2 && width < 30 { 0 } else { 8 }) + GAP;
         for (place, (name, part)) in names.into_iter().take(count).enumerate() {
@@ -96,7 +97,8 @@ fn plan(area: Rect, state: &State) -> Plan {
     let bars = (bars_rows > 0 && units > 0).then(|| {
         let size = grid(units, width, 1);
         // The bars stand below the pictures, which may be lower than their room.
-        let cells = |size: Size| if state.theme.half_blocks() { size.height.div_ceil(2) } else { size.height };
+        let cells =
+            |size: Size| if state.theme.half_blocks() { size.height.div_ceil(2) } else { size.height };
         let bottom = pictures.iter().map(|picture| picture.3.1 + cells(picture.2)).max().unwrap_or(2);
         let slack = area.height.saturating_sub(bottom + bars_rows);
         Bars {
@@ -127,7 +129,12 @@ pub(crate) fn sample(pane: &mut Pane, state: &State) {
     let shown = state.snapshot.samples.iter().find(|sample| sample.index == state.cursor);
     let labels = state.info.as_ref().and_then(|info| info.data.test_labels.get(state.cursor as usize));
     let class = labels.map_or(String::new(), |label| format!("  digit {label}"));
-    pane.heading(&[("sample ", Role::Strong), (&index, Role::Text), (&count, Role::Dim), (&class, Role::Accent)]);
+    pane.heading(&[
+        ("sample ", Role::Strong),
+        (&index, Role::Text),
+        (&count, Role::Dim),
+        (&class, Role::Accent),
+    ]);
     if state.test_images() == 0 {
         pane.text(1, 1, "no test images", Role::Dim);
         return;
