@@ -16,7 +16,7 @@ pub struct ScreenOptions {
 
 impl ScreenOptions {
     /// The colours to use, given the environment.
-    pub(crate) fn depth(&self, variable: impl Fn(&str) -> Option<String>) -> Depth {
+    pub(crate) fn depth(self, variable: impl Fn(&str) -> Option<String>) -> Depth {
         match self.color {
             ColorChoice::Auto => detect(variable),
             ColorChoice::TrueColor => Depth::True,
@@ -27,7 +27,7 @@ impl ScreenOptions {
     }
 
     /// Whether to keep to ASCII, given the environment.
-    pub(crate) fn is_ascii(&self, variable: impl Fn(&str) -> Option<String>) -> bool {
+    pub(crate) fn is_ascii(self, variable: impl Fn(&str) -> Option<String>) -> bool {
         self.ascii.unwrap_or_else(|| {
             let term = variable("TERM").unwrap_or_default();
             is_plain(&term) || !locale_takes_utf8(variable)

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use super::dashboard::Dashboard;
 use super::options::ScreenOptions;
 use super::state::{Effect, Msg, ScreenEnd};
-use super::terminal::{Input, Tty, Writer, Written, listen, restore};
+use super::terminal::{Input, Tty, Writer, Written, listen, opening, restore};
 use crate::error::Error;
 use crate::message::{Command, Event, Snapshot};
 
@@ -46,6 +46,8 @@ pub async fn run(
 /// How long to wait for the signal that wakes this process; the time in which it is stopped counts.
 const WAKING: Duration = Duration::from_millis(500);
 
+const LOST: Result<ScreenEnd, Error> = Ok(ScreenEnd::TerminalLost);
+
 /// Everything that the loop holds.
 struct Screen {
     tty: Arc<Tty>,
@@ -53,6 +55,8 @@ struct Screen {
     writer: Writer,
     /// What the writer says; one report a frame.
     written: UnboundedReceiver<Written>,
+    /// What the next frame begins with.
+    opening: Vec<u8>,
     /// Whether the last frame is out.
     idle: bool,
     inputs: mpsc::Receiver<Input>,
@@ -90,7 +94,8 @@ impl Screen {
         })?;
         let variable = |name: &str| std::env::var(name).ok();
         let dashboard = Dashboard::new(options, variable, size, Arc::clone(&snapshots.borrow()));
-        Ok(Self { tty, dashboard, writer, written, idle: true, inputs, commands, epoch: Instant::now() })
+        let (opening, epoch) = (opening(), Instant::now());
+        Ok(Self { tty, dashboard, writer, written, opening, idle: true, inputs, commands, epoch })
     }
 
     async fn run(
@@ -113,11 +118,11 @@ impl Screen {
                 biased;
                 input = self.inputs.recv() => match input {
                     Some(Input::Key(key)) => Msg::Key(key),
-                    Some(Input::Lost) | None => return Ok(ScreenEnd::TerminalLost),
+                    Some(Input::Lost) | None => return LOST,
                 },
                 report = self.written.recv() => match report {
                     Some(Written::Done) => { self.idle = true; continue }
-                    Some(Written::Lost) | None => return Ok(ScreenEnd::TerminalLost),
+                    Some(Written::Lost) | None => return LOST,
                 },
                 event = events.recv(), if more_events => {
                     more_events = event.is_some();
@@ -129,10 +134,15 @@ impl Screen {
                 }
                 Some(()) = signals.resized.recv() => self.resized(),
                 Some(()) = signals.stop.recv() => {
-                    self.suspend(&mut signals.go_on, || kill_process(getpid(), Signal::STOP)).await?
+                    let stop = || kill_process(getpid(), Signal::STOP);
+                    let Some(msg) = self.suspend(&mut signals.go_on, stop).await else { return LOST };
+                    msg
                 }
-                // Stopped from outside and back: somebody else may have written to the terminal.
-                Some(()) = signals.go_on.recv() => self.resized(),
+                // Stopped from outside and back: a shell may have had the terminal meanwhile.
+                Some(()) = signals.go_on.recv() => {
+                    let Some(msg) = self.reenter() else { return LOST };
+                    msg
+                }
                 () = wait(next, self.epoch) => Msg::Tick,
             };
             match self.take(msg) {
@@ -141,7 +151,7 @@ impl Screen {
                 Next::Suspend => {
                     // As the terminal does on Ctrl-Z: the whole job stops, whoever else is in it.
                     let stop = || kill_current_process_group(Signal::STOP);
-                    let msg = self.suspend(&mut signals.go_on, stop).await?;
+                    let Some(msg) = self.suspend(&mut signals.go_on, stop).await else { return LOST };
                     self.take(msg);
                 }
             }
@@ -173,7 +183,9 @@ impl Screen {
         if self.idle
             && let Some(frame) = self.dashboard.frame(self.epoch.elapsed())
         {
-            self.writer.send(frame);
+            let mut bytes = std::mem::take(&mut self.opening);
+            bytes.extend(frame);
+            self.writer.send(bytes);
             self.idle = false;
         }
         let due = self.dashboard.frame_due().filter(|_| self.idle);
@@ -187,10 +199,11 @@ impl Screen {
         &mut self,
         go_on: &mut Signals,
         stop: impl FnOnce() -> rustix::io::Result<()>,
-    ) -> Result<Msg, Error> {
+    ) -> Option<Msg> {
         // One that came before is not the one to wait for.
         let _ = tokio::time::timeout(Duration::ZERO, go_on.recv()).await;
         restore();
+<<<<<<< HEAD
         stop().map_err(|errno| Error::Io {
             what: "cannot go to the background".into(),
             source: errno.into(),
@@ -199,6 +212,20 @@ impl Screen {
         let _ = tokio::time::timeout(WAKING, go_on.recv()).await;
         self.tty.enter()?;
         Ok(self.resized())
+=======
+        if stop().is_ok() {
+            // The signal may take effect a moment after the call returns.
+            let _ = tokio::time::timeout(WAKING, go_on.recv()).await;
+        }
+        self.reenter()
+    }
+
+    /// Takes the terminal again and draws everything; `None` if the terminal is gone.
+    fn reenter(&mut self) -> Option<Msg> {
+        self.tty.enter().ok()?;
+        self.opening = opening();
+        Some(self.resized())
+>>>>>>> screen
     }
 }
 

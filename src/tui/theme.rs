@@ -209,8 +209,9 @@ impl Theme {
 
     /// The character of a pixel at `level` where there are no colours.
     pub(crate) fn ink(&self, level: i8) -> char {
-        let step = i32::from(level.max(0)) * (INK.len() as i32 - 1) / i32::from(self.top_level());
-        char::from(INK[(step as usize).min(INK.len() - 1)])
+        let step = usize::from(level.max(0).unsigned_abs()) * (INK.len() - 1)
+            / usize::from(self.top_level().unsigned_abs());
+        char::from(INK[step.min(INK.len() - 1)])
     }
 
     /// The character of an error where there are no colours.

@@ -2,6 +2,7 @@
 
 mod commands;
 mod exactness;
+mod golden;
 mod layers;
 mod program;
 

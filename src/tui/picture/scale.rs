@@ -18,13 +18,15 @@ pub(crate) fn fit(rows: u32, cols: u32, width: u16, height: u16) -> Size {
     Size { width: side(cols, width), height: side(rows, height) }
 }
 
-/// The grid in which `units` of a code stand in a box of `width` x `height` pixels: as few rows as
-/// will do. Where there are more units than pixels, neighbours share one.
+/// The grid in which `units` of a code stand in a box of `width` x `height` pixels: the one that leaves
+/// each unit the most columns, in as few rows as will do. Where there are more units than pixels,
+/// neighbours share one.
 pub(crate) fn grid(units: usize, width: u16, height: u16) -> Size {
     let (width, height) = (usize::from(width.max(1)), usize::from(height.max(1)));
-    let rows = units.div_ceil(width).clamp(1, height);
-    let columns = units.div_ceil(rows).clamp(1, width);
-    Size { width: columns as u16, height: rows as u16 }
+    let columns = |rows: usize| units.div_ceil(rows).clamp(1, width);
+    let least = units.div_ceil(width).clamp(1, height);
+    let rows = (least..=height).rev().max_by_key(|&rows| width / columns(rows)).unwrap_or(least);
+    Size { width: columns(rows) as u16, height: rows as u16 }
 }
 
 /// Each target pixel is the mean of the area of `values` (`[rows * cols]`) that it covers.
@@ -89,7 +91,8 @@ mod tests {
         let size = |width, height| Size { width, height };
         assert_eq!(grid(32, 28, 2), size(16, 2));
         assert_eq!(grid(32, 14, 4), size(11, 3));
-        assert_eq!(grid(32, 64, 4), size(32, 1));
+        assert_eq!(grid(32, 64, 1), size(32, 1));
+        assert_eq!(grid(32, 28, 4), size(8, 4));
         assert_eq!(grid(1000, 14, 4), size(14, 4));
         assert_eq!(grid(0, 14, 4), size(1, 1));
     }

@@ -200,6 +200,8 @@ impl State {
     /// When the screen changes without anything happening, if ever.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
         let notice = self.notice.as_ref().map(|notice| notice.until);
-        [notice, self.pictures.due()].into_iter().flatten().min()
+        // Before the start there is nothing to show pictures of.
+        let pictures = self.info.as_ref().and_then(|_| self.pictures.due());
+        [notice, pictures].into_iter().flatten().min()
     }
 }

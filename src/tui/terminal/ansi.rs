@@ -221,8 +221,9 @@ mod tests {
 
     fn bytes(cells: &[(u16, u16, Cell)]) -> String {
         let mut backend = AnsiBackend::new(10, 10);
-        backend.draw(cells.iter().map(|(x, y, cell)| (*x, *y, cell))).unwrap();
-        let frame = String::from_utf8(backend.take_frame().unwrap_or_default()).unwrap();
+        let Ok(()) = backend.draw(cells.iter().map(|(x, y, cell)| (*x, *y, cell)));
+        let frame = backend.take_frame().unwrap_or_default();
+        let frame = String::from_utf8_lossy(&frame);
         frame.replace("\x1b[?2026h", "").replace("\x1b[?2026l", "")
     }
 

@@ -122,8 +122,8 @@ impl Decoder {
             0x20..=0x7e => plain(KeyCode::Char(char::from(byte))),
             0xc2..=0xf4 => {
                 self.begin(Place::Utf8(match byte {
-                    ..=0xdf => 1,
-                    ..=0xef => 2,
+                    0xc2..=0xdf => 1,
+                    0xe0..=0xef => 2,
                     _ => 3,
                 }));
                 self.hold(byte);

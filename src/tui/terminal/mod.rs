@@ -12,6 +12,6 @@ mod writer;
 
 pub(crate) use ansi::AnsiBackend;
 pub(crate) use input::{Input, listen};
-pub(crate) use tty::Tty;
 pub use tty::restore;
+pub(crate) use tty::{Tty, opening};
 pub(crate) use writer::{Writer, Written};

@@ -107,7 +107,7 @@ impl Tty {
         Ok(())
     }
 
-    /// Takes the terminal for the screen; [`restore`] gives it back.
+    /// Sets the terminal's mode for the screen; [`restore`] gives it back.
     pub(crate) fn enter(self: &Arc<Self>) -> Result<(), Error> {
         let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
         let attributes = rustix::termios::tcgetattr(&self.0);
@@ -115,17 +115,22 @@ impl Tty {
         let mut raw = mode.clone();
         raw.make_raw();
         // Remembered before anything changes: whatever fails next is undone.
-        *found = Some(Found { tty: Arc::clone(self), mode });
+        // What was found first counts, however often the mode is set again.
+        found.get_or_insert(Found { tty: Arc::clone(self), mode });
         rustix::termios::tcsetattr(&self.0, OptionalActions::Now, &raw)
             .map_err(|source| failed("cannot set the terminal's mode", source))?;
-        let mut text = String::new();
-        sequence(&mut text, &EnterAlternateScreen);
-        sequence(&mut text, &Hide);
-        sequence(&mut text, &DisableLineWrap);
         super::writer::release();
-        self.write_all(text.as_bytes(), Instant::now() + PATIENCE)
-            .map_err(|source| Error::Io { what: "cannot write to the terminal".into(), source })
+        Ok(())
     }
+}
+
+/// What the first frame begins with after [`Tty::enter`]: the other screen, no cursor, no wrapping.
+pub(crate) fn opening() -> Vec<u8> {
+    let mut text = String::new();
+    sequence(&mut text, &EnterAlternateScreen);
+    sequence(&mut text, &Hide);
+    sequence(&mut text, &DisableLineWrap);
+    text.into_bytes()
 }
 
 impl AsFd for Tty {

@@ -142,11 +142,11 @@ impl Canvas {
 
 /// `ticks` as text, with as many decimals as they need and no more than four.
 pub(super) fn labels(ticks: &[f64]) -> Vec<String> {
-    let exact = |decimals: usize| {
-        let power = 10_f64.powi(decimals as i32);
+    let exact = |decimals: i32| {
+        let power = 10_f64.powi(decimals);
         ticks.iter().all(|tick| ((tick * power).round() - tick * power).abs() < 1e-6 * power.max(1.0))
     };
-    let decimals = (0..4).find(|&decimals| exact(decimals)).unwrap_or(4);
+    let decimals = (0..4).find(|&decimals| exact(decimals)).unwrap_or(4).unsigned_abs() as usize;
     ticks.iter().map(|tick| format!("{tick:.decimals$}")).collect()
 }
 

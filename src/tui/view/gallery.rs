@@ -51,11 +51,7 @@ pub(crate) fn plan(area: Rect, state: &State) -> Plan {
     let tile = picture.width.max(8);
     let rows = tall(picture);
     let code_rows = body.saturating_sub(2 * rows).clamp(1, 2);
-    let (code_rows, code) = if picture.width >= 28 && units <= 56 {
-        (1, grid(units, tile, 2))
-    } else {
-        (code_rows, grid(units, tile, code_rows * 2))
-    };
+    let code = grid(units, tile, code_rows * 2);
     let (picture, code) = if state.theme.half_blocks() {
         (picture, code)
     } else {

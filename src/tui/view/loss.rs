@@ -88,7 +88,7 @@ pub(crate) fn loss(pane: &mut Pane, state: &State) {
     let (steps, losses) = axes(state);
     let ticks = losses.ticks();
     let names = labels(&ticks);
-    let margin = names.iter().map(String::len).max().unwrap_or(0).max(4) as u16 + 2;
+    let margin = names.iter().map(String::len).max().unwrap_or(0).max(5) as u16 + 1;
     let (width, height) = (pane.width() - margin - 1, pane.height() - 2);
     let mut canvas = Canvas::new(width, height);
     let floor = state.info.as_ref().map_or(0.0, |info| info.data.floors.validation);
@@ -180,18 +180,18 @@ fn step_labels(pane: &mut Pane, state: &State, canvas: &Canvas, steps: &Axis, ma
     let every = every.unwrap_or(power).max(1.0);
     let mut free = margin;
     let mut tick = (steps.low / unit / every).ceil() * every;
-    let room = end.saturating_sub(name.len() as u16 + 1);
     while tick * unit <= steps.high {
         let text = format::thousands(tick as u64);
         if let Some(column) = canvas.cell_column(tick * unit, steps) {
-            let x = (margin + column).saturating_sub(text.len() as u16 / 2).max(margin);
-            if x >= free && x + text.len() as u16 <= room {
+            let middle = (margin + column).saturating_sub(text.len() as u16 / 2).max(margin);
+            let x = middle.min(end.saturating_sub(text.len() as u16));
+            if x >= free && x + text.len() as u16 <= end {
                 free = pane.text(x, y, &text, Role::Dim) + 2;
             }
         }
         tick += every;
     }
-    pane.right(0, end, y, &[(name, Role::Dim)]);
+    pane.right(0, margin - 1, y, &[(name, Role::Dim)]);
 }
 
 /// The losses of the newest batches with the newest and the spread in the heading.

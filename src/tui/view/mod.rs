@@ -44,6 +44,13 @@ pub(crate) fn view(state: &State, frame: &mut Frame) {
 pub(crate) fn too_small(state: &State, buf: &mut ratatui::buffer::Buffer, area: Rect, least: (u16, u16)) {
     use crate::tui::theme::Role;
     let mut pane = Pane::new(buf, area, &state.theme);
-    let text = format!("{}x{} is too small: {}x{} at least", area.width, area.height, least.0, least.1);
-    pane.text(0, 0, &text, Role::Text);
+    let needed = format!("{}x{}", least.0, least.1);
+    let said = [
+        format!("{}x{} is too small: at least {needed}", area.width, area.height),
+        format!("at least {needed}"),
+        needed,
+    ];
+    if let Some(text) = said.iter().find(|text| text.len() <= usize::from(area.width)) {
+        pane.text(0, 0, text, Role::Text);
+    }
 }
