@@ -203,16 +203,6 @@ impl Screen {
         // One that came before is not the one to wait for.
         let _ = tokio::time::timeout(Duration::ZERO, go_on.recv()).await;
         restore();
-<<<<<<< HEAD
-        stop().map_err(|errno| Error::Io {
-            what: "cannot go to the background".into(),
-            source: errno.into(),
-        })?;
-        // The signal may take effect a moment after the call returns.
-        let _ = tokio::time::timeout(WAKING, go_on.recv()).await;
-        self.tty.enter()?;
-        Ok(self.resized())
-=======
         if stop().is_ok() {
             // The signal may take effect a moment after the call returns.
             let _ = tokio::time::timeout(WAKING, go_on.recv()).await;
@@ -225,7 +215,6 @@ impl Screen {
         self.tty.enter().ok()?;
         self.opening = opening();
         Some(self.resized())
->>>>>>> screen
     }
 }
 
