@@ -17,7 +17,7 @@ pub enum DataError {
     },
     /// The full set was asked for and is not in the data folder.
     #[error(
-        "{folder}: the full MNIST set is not there (missing: {missing}). put train-images-idx3-ubyte.gz, \
+        "{folder}: the full MNIST set is not there (missing: {missing}); put train-images-idx3-ubyte.gz, \
          train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz into this \
          folder, unpacked or not; or name another data folder by AESCOPE_DATA_DIR; or use the images \
          inside the program: --data mnist-5k"
