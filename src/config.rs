@@ -135,6 +135,28 @@ impl FromStr for Pace {
     }
 }
 
+/// What a lost terminal means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnHangup {
+    /// Save and end.
+    #[default]
+    Stop,
+    /// Train on to the last epoch without a screen.
+    Continue,
+}
+
+impl FromStr for OnHangup {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "stop" => Ok(Self::Stop),
+            "continue" => Ok(Self::Continue),
+            _ => Err("expected stop or continue".into()),
+        }
+    }
+}
+
 /// Which images to work on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DataChoice {

@@ -36,6 +36,21 @@ pub fn short_count(count: u64) -> String {
     count.to_string()
 }
 
+/// A count of things in words: `1 thread`, `7,500 steps`.
+pub fn counted(count: u64, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", thousands(count))
+}
+
+/// Images a second, whole: `512,000`; a dash for what was not measured.
+pub fn rate(per_second: f64) -> String {
+    if per_second.is_finite() && per_second >= 0.0 {
+        thousands(per_second.round() as u64)
+    } else {
+        "-".into()
+    }
+}
+
 /// Seconds as hours, minutes and seconds: `00:01:05`; dashes for what is not a length of time.
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
@@ -50,11 +65,13 @@ pub fn loss(value: f64) -> String {
     format!("{value:.4}")
 }
 
-/// Whether a character could act on a terminal or on the text around it instead of being seen:
-/// controls (C0 with escape, delete, C1), bidirectional marks and line and paragraph separators.
+/// Whether a character could act on a terminal or on the text around it instead of being seen: controls
+/// (C0 with escape, delete, C1), marks that are invisible or change the direction or the line of what follows.
 pub fn is_active(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Text from outside (file names, labels, messages of the system) with every active character
@@ -96,6 +113,19 @@ mod tests {
         let expected = ["0", "800", "999", "1k", "3.2k", "9.9k", "10k", "48k", "999k", "1M", "1.5M", "47M"];
         assert_eq!(shown, expected);
         assert!((0..2_000_000).step_by(37).all(|count| short_count(count).len() <= 5));
+    }
+
+    #[test]
+    fn one_thing_is_no_plural() {
+        assert_eq!(
+            [counted(0, "step"), counted(1, "step"), counted(7500, "step")],
+            ["0 steps", "1 step", "7,500 steps"]
+        );
+    }
+
+    #[test]
+    fn rates_are_whole_images() {
+        assert_eq!([0.4, 512_345.6, f64::INFINITY, f64::NAN].map(rate), ["0", "512,346", "-", "-"]);
     }
 
     #[test]

@@ -25,8 +25,13 @@ pub mod format;
 pub mod message;
 pub mod random;
 
+pub mod app;
 pub mod checkpoint;
+pub mod cli;
 pub mod data;
+pub mod headless;
 pub mod model;
+pub mod report;
+pub mod train;
 #[cfg(feature = "tui")]
 pub mod tui;

@@ -5,9 +5,11 @@
 
 mod checkpoint;
 mod data;
+mod printable;
 
-pub use checkpoint::CheckpointError;
+pub use checkpoint::{CheckpointError, Fault, Intact};
 pub use data::DataError;
+pub use printable::printable;
 
 /// Any error that ends a command.
 #[derive(Debug, thiserror::Error)]

@@ -178,9 +178,10 @@ pub struct EndReport {
 }
 
 /// What the trainer is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// Steps are being made.
+    #[default]
     Training,
     /// Held by a person.
     Paused,
@@ -190,8 +191,8 @@ pub enum Phase {
     Browsing,
 }
 
-/// The latest state; readers may miss some of them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The latest state; readers may miss some of them. The default stands for the time before the first one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// What the trainer is doing.
     pub phase: Phase,
@@ -254,6 +255,8 @@ pub enum Command {
     Watch(Vec<u32>),
     /// Raise the number of epochs of the run.
     AddEpochs(u32),
+    /// Nobody will look any more: do not stay after the last epoch, and do not stay paused.
+    EndWhenDone,
     /// Save and end.
     Stop(EndReason),
 }

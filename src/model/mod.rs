@@ -1,1 +1,18 @@
-//! (in work)
+//! The autoencoder: layers, operations on dfdx's tape, the optimizer, and one step of learning.
+//!
+//! [`Autoencoder`] is a stack of dense layers whose parameters are dfdx tensors with sizes known at run
+//! time. [`ops`] puts fused operations on dfdx's tape, so gradients come from `backward()` and any depth
+//! follows by chaining; [`Adam`] stands behind dfdx's `Optimizer`; [`Learner`] makes a step of both. The
+//! arithmetic is in `kernels`. Nothing here knows a file, a task, a screen or where images come from.
+
+mod adam;
+mod autoencoder;
+mod buffers;
+mod kernels;
+mod learner;
+pub mod ops;
+
+pub use adam::{Adam, AdamState};
+pub use autoencoder::{Autoencoder, Dense, Evaluation, LayerSummary, Parameter, ParameterError};
+pub use kernels::instruction_set;
+pub use learner::{LANES, Learner};

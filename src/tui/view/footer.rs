@@ -1,4 +1,4 @@
-//! The last line: keys, or what is being typed, or what the person should know.
+//! The last line: keys, or what is being typed, or a notice.
 
 use super::pane::Pane;
 use crate::message::Phase;
@@ -6,18 +6,13 @@ use crate::tui::keys::{Action, BINDINGS, Binding};
 use crate::tui::state::{Overlay, Prompt, Question, State};
 use crate::tui::theme::Role;
 
-/// The prompt, a warning, a notice or the keys: the first of these that there is.
+/// The prompt, a notice or the keys: the first of these that there is.
 pub(crate) fn footer(pane: &mut Pane, state: &State) {
     if state.stopping {
         let doing = if state.snapshot.phase == Phase::Browsing { " closing…" } else { " saving…" };
         pane.parts(0, 0, &[(doing, Role::Warning), ("   Ctrl-C leaves at once, unsaved", Role::Dim)]);
     } else if let Overlay::Prompt(prompt) = &state.overlay {
         draw_prompt(pane, prompt);
-    } else if let Some(warning) = &state.warning {
-        let blank = " ".repeat(usize::from(pane.width()));
-        pane.text(0, 0, &blank, Role::Banner);
-        let x = pane.parts(0, 0, &[(" warning: ", Role::Banner), (warning, Role::Banner)]);
-        pane.right(x + 2, pane.width().saturating_sub(1), 0, &[("Esc", Role::Banner)]);
     } else if let Some(notice) = &state.notice {
         pane.parts(0, 0, &[(" ", Role::Text), (&notice.text, Role::Good)]);
     } else {

@@ -36,7 +36,12 @@ pub(crate) fn view(state: &State, frame: &mut Frame) {
         (Some(reason), _) => overlay::failure(&mut pane, state, reason),
         (None, Overlay::Help { scroll }) => overlay::help(&mut pane, *scroll),
         (None, Overlay::Quit) => overlay::quit(&mut pane, state),
-        (None, Overlay::Prompt(_) | Overlay::None) => {}
+        (None, Overlay::Prompt(_)) => {}
+        (None, Overlay::None) => {
+            if let Some(warning) = &state.warning {
+                overlay::warning(&mut pane, warning);
+            }
+        }
     }
 }
 

@@ -86,6 +86,18 @@ pub(super) fn failure(pane: &mut Pane, state: &State, reason: &str) {
     inner.parts(0, below + 2, &[("q", Role::Accent), (" leave", Role::Dim)]);
 }
 
+/// A banner over the last lines, as many as `text` needs.
+pub(super) fn warning(pane: &mut Pane, text: &str) {
+    let room = usize::from(pane.width().saturating_sub(2)).max(1);
+    let lines = wrap(&format!("warning: {text}  (Esc)"), room);
+    let lines = &lines[..lines.len().min(usize::from(pane.height() / 2).max(1))];
+    let top = pane.height().saturating_sub(lines.len() as u16);
+    for (row, line) in lines.iter().enumerate() {
+        let filled = format!(" {line:<width$}", width = room + 1);
+        pane.text(0, top + row as u16, &filled, Role::Banner);
+    }
+}
+
 /// Breaks `text` at blanks into lines of at most `width` characters; longer words are cut.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];

@@ -1,0 +1,68 @@
+//! Signals become commands: the first one asks the trainer to save and stop, the second ends the process.
+//!
+//! tokio never gives a signal its default meaning back, so the second one must be acted on here. A signal
+//! that the parent has set to be ignored (`nohup`, a background job) stays ignored.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::config::OnHangup;
+use crate::error::Error;
+use crate::message::{Command, EndReason};
+
+/// The first signal that came, if any.
+#[derive(Clone, Default)]
+pub(super) struct Received(Arc<AtomicU8>);
+
+impl Received {
+    /// Its number.
+    pub(super) fn number(&self) -> Option<u8> {
+        Some(self.0.load(Ordering::SeqCst)).filter(|&number| number > 0)
+    }
+}
+
+/// Starts to watch for signals that ask the program to end; where it is to go on after a lost terminal,
+/// SIGHUP does not.
+///
+/// # Errors
+/// When the system refuses a handler.
+pub(super) fn watch(
+    commands: &mpsc::UnboundedSender<Command>,
+    on_hangup: OnHangup,
+) -> Result<Received, Error> {
+    let received = Received::default();
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
+    let ignored = ignored_at_start();
+    for kind in kinds.into_iter().filter(|kind| ignored >> (kind.as_raw_value() - 1) & 1 == 0) {
+        let mut stream = signal(kind)
+            .map_err(|source| Error::Io { what: "could not install a signal handler".into(), source })?;
+        let (commands, received) = (commands.clone(), received.clone());
+        let number = kind.as_raw_value() as u8;
+        tokio::spawn(async move {
+            while stream.recv().await.is_some() {
+                if kind == SignalKind::hangup() && on_hangup == OnHangup::Continue {
+                    continue;
+                }
+                let first =
+                    received.0.compare_exchange(0, number, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+                if !first {
+                    super::leave_at_once(128 + number);
+                }
+                // A trainer that is gone has saved already.
+                let _ = commands.send(Command::Stop(EndReason::Signal));
+            }
+        });
+    }
+    Ok(received)
+}
+
+/// The set of signals that were ignored when the program started, bit n-1 for signal n; empty where the system
+/// does not tell.
+fn ignored_at_start() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}

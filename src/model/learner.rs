@@ -1,0 +1,180 @@
+//! One step of learning: two halves of a batch on a tape each, then the optimizer.
+//!
+//! The halves are fixed by the batch alone and their gradients are added in a fixed order, so the result
+//! is the same to the bit for any number of threads.
+
+use dfdx::optim::UnusedTensors;
+use dfdx::prelude::*;
+
+use super::adam::{Adam, AdamState};
+use super::autoencoder::Autoencoder;
+
+/// Parts that each batch is cut into, so the most threads that a step can use.
+pub const LANES: usize = 2;
+
+/// A model, its optimizer, and the gradients of two lanes.
+pub struct Learner {
+    model: Autoencoder,
+    adam: Adam,
+    lanes: [Gradients<f32, Cpu>; LANES],
+}
+
+impl Learner {
+    /// A learner that goes on from where model and optimizer stand.
+    pub fn new(model: Autoencoder, adam: Adam) -> Self {
+        let mut parameters = UnusedTensors::default();
+        for layer in model.dense() {
+            parameters.add(&layer.weight);
+            parameters.add(&layer.bias);
+        }
+        let lane = || {
+            let mut gradients = Gradients::leaky();
+            gradients.retain_leafs(&parameters.ids);
+            gradients
+        };
+        let lanes = [lane(), lane()];
+        Self { model, adam, lanes }
+    }
+
+    /// Learns from the images of `batch` (at least one) and returns their mean binary cross-entropy
+    /// before the update, nats a pixel. Uses the current rayon pool.
+    ///
+    /// # Panics
+    /// If the batch is empty or an image has another number of pixels than the model.
+    pub fn step(&mut self, batch: &[&[u8]]) -> f64 {
+        let count = batch.len() * self.model.pixels();
+        let (front, back) = batch.split_at(batch.len().div_ceil(2));
+        let [a, b] = &mut self.lanes;
+        let model = &self.model;
+        let (front, back) =
+            rayon::join(|| backward(model, front, count, a), || backward(model, back, count, b));
+        self.adam.update_by_sum(&mut self.model, [a, b]).expect("the gradients are there");
+        front + back
+    }
+
+    /// The model as trained so far.
+    pub fn model(&self) -> &Autoencoder {
+        &self.model
+    }
+
+    /// The optimizer's step and moments.
+    pub fn adam_state(&self) -> &AdamState {
+        self.adam.state()
+    }
+}
+
+/// Puts the gradients of the loss of `images` into `gradients`; returns the loss: their sum over all
+/// pixels divided by `count`.
+fn backward(model: &Autoencoder, images: &[&[u8]], count: usize, gradients: &mut Gradients<f32, Cpu>) -> f64 {
+    for layer in model.dense() {
+        gradients.get_or_alloc_mut(&layer.weight).expect("memory").fill(0.0);
+        gradients.get_or_alloc_mut(&layer.bias).expect("memory").fill(0.0);
+    }
+    if images.is_empty() {
+        return 0.0;
+    }
+    let pixels = model.pixels();
+    let bytes = images.concat();
+    let device = model.dense()[0].weight.device();
+    let images: Tensor<_, u8, _> = device.tensor_from_vec(bytes, (images.len(), pixels));
+    let loss = model.loss(images.traced(std::mem::replace(gradients, Gradients::leaky())), count);
+    let value = f64::from(loss.array());
+    *gradients = loss.backward();
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Purpose, Random};
+
+    /// Images with as many black pixels as digits have.
+    fn images(count: usize, pixels: usize) -> Vec<u8> {
+        let mut random = Random::new(11, Purpose::Weights(0));
+        let mut byte = || if random.below(5) == 0 { random.below(256) as u8 } else { 0 };
+        (0..count * pixels).map(|_| byte()).collect()
+    }
+
+    /// The parameters after a few steps with batches that come out uneven, and the losses.
+    fn train(sizes: &[usize], encoder_layers: usize, threads: usize) -> (Vec<u32>, Vec<f64>) {
+        let images = images(300, sizes[0]);
+        let rows: Vec<&[u8]> = images.chunks(sizes[0]).collect();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        pool.install(|| {
+            let mut learner = Learner::new(Autoencoder::new(sizes, encoder_layers, 3), Adam::new(1e-2));
+            let losses = rows.chunks(77).map(|batch| learner.step(batch)).collect();
+            let parameters = learner.model().parameters();
+            let evaluation = learner.model().evaluate(&images);
+            let bits = parameters.iter().flat_map(|parameter| &parameter.values).map(|x| x.to_bits());
+            let evaluated = [evaluation.loss as f32, evaluation.mse as f32].map(f32::to_bits);
+            (bits.chain(evaluated).collect(), losses)
+        })
+    }
+
+    #[test]
+    fn results_are_the_same_to_the_bit_for_any_number_of_threads() {
+        for (sizes, encoder_layers) in [(&[100, 13, 100][..], 1), (&[90, 40, 7, 20, 90][..], 2)] {
+            let one = train(sizes, encoder_layers, 1);
+            assert_eq!(one, train(sizes, encoder_layers, 1));
+            for threads in [2, 3, 8] {
+                assert_eq!(one, train(sizes, encoder_layers, threads), "{threads} threads");
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_moves_by_the_gradient_of_the_whole_batch() {
+        let sizes = [50, 9, 50];
+        let images = images(5, 50);
+        let model = Autoencoder::new(&sizes, 1, 8);
+        let rows: Vec<&[u8]> = images.chunks(50).collect();
+        let mut learner = Learner::new(model.clone(), Adam::new(1e-2));
+        let loss = learner.step(&rows);
+
+        let device = Cpu::default();
+        let batch: Tensor<_, u8, _> = device.tensor_from_vec(images, (5, 50));
+        let whole = model.loss(batch.leaky_traced(), 250);
+        assert!((loss - f64::from(whole.array())).abs() < 1e-6);
+        let gradients = whole.backward();
+        let mut expected = model.clone();
+        dfdx::optim::Optimizer::update(&mut Adam::new(1e-2), &mut expected, &gradients).expect("an update");
+        for (found, expected) in learner.model().parameters().iter().zip(expected.parameters()) {
+            assert_eq!(found.name, expected.name);
+            for (a, b) in found.values.iter().zip(&expected.values) {
+                assert!((a - b).abs() < 1e-5, "{a} instead of {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_snapshot_stays_as_it_was() {
+        let images = images(4, 30);
+        let rows: Vec<&[u8]> = images.chunks(30).collect();
+        let mut learner = Learner::new(Autoencoder::new(&[30, 4, 30], 1, 1), Adam::new(1e-2));
+        learner.step(&rows);
+        let snapshot = learner.model().clone();
+        let before = snapshot.parameters();
+        learner.step(&rows);
+        assert_eq!(snapshot.parameters(), before);
+        assert_ne!(learner.model().parameters(), before);
+    }
+
+    #[test]
+    fn a_run_that_goes_on_from_its_state_is_the_same_to_the_bit() {
+        let images = images(40, 30);
+        let rows: Vec<&[u8]> = images.chunks(30).collect();
+        let sizes = [30, 8, 4, 8, 30];
+        let mut straight = Learner::new(Autoencoder::new(&sizes, 2, 1), Adam::new(1e-2));
+        let (mut model, mut state) = (Autoencoder::new(&sizes, 2, 1), AdamState::default());
+        for batch in rows.chunks(7) {
+            straight.step(batch);
+            let mut resumed = Learner::new(model, Adam::with_state(1e-2, state));
+            resumed.step(batch);
+            let tensors: Vec<_> = resumed.model().parameters().into_iter().map(|p| p.values).collect();
+            model = Autoencoder::from_parameters(&sizes, 2, &tensors).expect("its own parameters");
+            state = resumed.adam_state().clone();
+        }
+        assert_eq!(straight.model().parameters(), model.parameters());
+        assert_eq!(straight.adam_state(), &state);
+    }
+}

@@ -1,0 +1,126 @@
+//! Time of a training epoch, beside dfdx's stock operations, and of each kernel, beside the machine's peak.
+//!
+//! `cargo bench --bench train`, with `AESCOPE_DATA_DIR` naming the folder that holds `mnist/`; without it
+//! random bytes of the same density are used, and the output says so.
+
+mod images;
+mod stock;
+
+use std::time::{Duration, Instant};
+
+use aescope::model::{Adam, Autoencoder, Learner, instruction_set};
+use images::Images;
+
+const BATCH: usize = 128;
+const ROUNDS: usize = 7;
+
+/// A network to be timed.
+struct Network {
+    name: &'static str,
+    sizes: &'static [usize],
+    encoder_layers: usize,
+    /// Part of an epoch that is timed, so that the slow ones do not take all day.
+    part: usize,
+}
+
+const NETWORKS: [Network; 3] = [
+    Network { name: "reference", sizes: &[784, 32, 784], encoder_layers: 1, part: 1 },
+    Network { name: "deep", sizes: &[784, 128, 64, 32, 64, 128, 784], encoder_layers: 3, part: 3 },
+    Network { name: "wide", sizes: &[784, 512, 256, 32, 256, 512, 784], encoder_layers: 3, part: 10 },
+];
+
+fn main() {
+    let images = Images::load();
+    println!("{} images, {}; {} kernels", images.count(), images.origin(), instruction_set());
+    let wish = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    println!("{:<12} {:>7}  {:>16} {:>16} {:>7}", "epoch", "threads", "aescope", "dfdx stock", "ratio");
+    for network in NETWORKS {
+        if wish.as_ref().is_some_and(|wish| !network.name.contains(wish.as_str())) {
+            continue;
+        }
+        for threads in [1, 2] {
+            compare(&network, threads, &images);
+        }
+    }
+    validate(&images);
+}
+
+/// Alternating rounds of both, best and median, scaled to a whole epoch.
+fn compare(network: &Network, threads: usize, images: &Images) {
+    let pool = pool(threads);
+    let steps = images.count() / BATCH / network.part;
+    let order = images.shuffled();
+    let scale = (images.count() / BATCH) as f64 / steps as f64;
+    let model = Autoencoder::new(network.sizes, network.encoder_layers, 1);
+    let mut learner = Learner::new(model, Adam::new(1e-3));
+    let mut stock = stock::network(network.name);
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        ours.push(time(|| {
+            pool.install(|| {
+                for batch in order.chunks_exact(BATCH).take(steps) {
+                    learner.step(batch);
+                }
+            });
+        }));
+        // The stock epoch is long enough to be measured in few rounds.
+        if round % 3 == 0 {
+            theirs.push(time(|| {
+                for batch in order.chunks_exact(BATCH).take(steps) {
+                    stock(batch);
+                }
+            }));
+        }
+    }
+    let (ours, theirs) = (Times::of(ours, scale), Times::of(theirs, scale));
+    let ratio = theirs.best / ours.best;
+    println!("{:<12} {threads:>7}  {ours:>16} {theirs:>16} {ratio:>6.1}x", network.name);
+}
+
+fn validate(images: &Images) {
+    let model = Autoencoder::new(&[784, 32, 784], 1, 1);
+    let bytes = &images.bytes()[..784 * 12_000.min(images.count())];
+    for threads in [1, 2] {
+        let pool = pool(threads);
+        let times = (0..ROUNDS).map(|_| time(|| drop(pool.install(|| model.evaluate(bytes))))).collect();
+        println!("{:<12} {threads:>7}  {:>16}", "validation", Times::of(times, 1.0));
+    }
+    let code = model.encode(&bytes[..784]);
+    let times = (0..1_000).map(|_| time(|| drop(model.decode(&code)))).collect();
+    println!("{:<12} {:>7}  {:>16}", "decode one", 1, Times::of(times, 1.0));
+}
+
+fn pool(threads: usize) -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started")
+}
+
+fn time(work: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    work();
+    start.elapsed()
+}
+
+/// Best and median of several rounds, seconds.
+struct Times {
+    best: f64,
+    median: f64,
+}
+
+impl Times {
+    fn of(mut times: Vec<Duration>, scale: f64) -> Self {
+        times.sort_unstable();
+        let seconds = |at: usize| times[at].as_secs_f64() * scale;
+        Self { best: seconds(0), median: seconds(times.len() / 2) }
+    }
+}
+
+impl std::fmt::Display for Times {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = if self.best > 1e-3 {
+            format!("{:.1} / {:.1} ms", self.best * 1e3, self.median * 1e3)
+        } else {
+            format!("{:.1} / {:.1} us", self.best * 1e6, self.median * 1e6)
+        };
+        f.pad(&text)
+    }
+}
