@@ -60,38 +60,36 @@ pub(super) fn data(args: &DataArgs) -> Result<Dataset, Error> {
 }
 
 /// The images for looking at a checkpoint: those that were asked for; else the set it was trained on, where
-/// that can be had; else any with images of its size.
+/// that can be had; else the embedded ones, if they have its size.
 pub(super) fn data_for(args: &DataArgs, checkpoint: &Checkpoint) -> Result<Dataset, Error> {
-    let dataset = match &args.data {
-        Some(_) => data(args)?,
-        None => {
-            let folder = data_folder(args);
-            let fits = |dataset: &Dataset| fits(dataset, checkpoint);
-            let named = match checkpoint.data.name.as_str() {
-                "mnist-5k" => DataChoice::Embedded,
-                "mnist" => data::default_choice(&folder),
-                other => DataChoice::Folder(other.into()),
-            };
-            match data::load(&named, &folder) {
-                Ok(dataset) if fits(&dataset) => dataset,
-                Ok(_) | Err(_) if fits(&data::load(&DataChoice::Embedded, &folder)?) => {
-                    data::load(&DataChoice::Embedded, &folder)?
-                }
-                other => other?,
-            }
-        }
+    let fitting = |dataset: Dataset| {
+        if fits(&dataset, checkpoint) { Ok(dataset) } else { Err(misfit(&dataset, checkpoint)) }
     };
-    if fits(&dataset, checkpoint) {
-        return Ok(dataset);
+    if args.data.is_some() {
+        return fitting(data(args)?);
     }
-    Err(Error::Usage(format!(
+    let folder = data_folder(args);
+    let trained_on = match checkpoint.data.name.as_str() {
+        "mnist-5k" => DataChoice::Embedded,
+        "mnist" => data::default_choice(&folder),
+        other => DataChoice::Folder(other.into()),
+    };
+    let own = data::load(&trained_on, &folder).map_err(Error::from).and_then(fitting);
+    own.or_else(|error| {
+        let embedded = data::load(&DataChoice::Embedded, &folder)?;
+        if fits(&embedded, checkpoint) { Ok(embedded) } else { Err(error) }
+    })
+}
+
+fn misfit(dataset: &Dataset, checkpoint: &Checkpoint) -> Error {
+    Error::Usage(format!(
         "--data {}: images are {}x{}, the checkpoint's model takes {}x{}",
         printable(&dataset.name),
         dataset.rows,
         dataset.cols,
         checkpoint.data.rows,
         checkpoint.data.cols
-    )))
+    ))
 }
 
 fn fits(dataset: &Dataset, checkpoint: &Checkpoint) -> bool {

@@ -1,8 +1,8 @@
 //! Where the two sides meet: what was asked for becomes data, a trainer and a reader.
 //!
-//! [`prepare`] turns options into a [`Setup`](crate::train::Setup), [`session`] runs a trainer beside a
-//! reader (the dashboard or the headless printer) until both are done, [`signals`] turns signals into
-//! commands, [`panics`] keeps a panic from losing the terminal or the message.
+//! `prepare` turns options into a [`Setup`](crate::train::Setup), `session` runs a trainer beside a
+//! reader (the dashboard or the headless printer) until both are done, `signals` turns signals into
+//! commands, `panics` keeps a panic from losing the terminal or the message.
 
 mod eval;
 mod locate;

@@ -188,8 +188,10 @@ fn same_data(dataset: &Dataset, found: &Found) -> Result<(), Error> {
     if dataset.fingerprint == stored.fingerprint {
         return Ok(());
     }
-    let short =
-        |fingerprint: &[u8]| fingerprint.iter().take(4).map(|b| format!("{b:02x}")).collect::<String>();
+    let short = |fingerprint: &[u8; 32]| {
+        let [a, b, c, d, ..] = *fingerprint;
+        format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
+    };
     Err(Error::Usage(format!(
         "{} was trained on `{}` ({} training images, fingerprint {}…), and `{}` ({} training images, \
          fingerprint {}…) is not the same data: name the right set with --data",

@@ -92,7 +92,7 @@ impl LossHistory {
 
     fn halve(&mut self) {
         self.buckets =
-            self.buckets.chunks(2).map(|pair| pair.iter().copied().reduce(Bucket::merge)).flatten().collect();
+            self.buckets.chunks(2).filter_map(|pair| pair.iter().copied().reduce(Bucket::merge)).collect();
         self.steps_per_bucket *= 2;
     }
 }

@@ -198,7 +198,7 @@ impl Trainer {
         let record = self.setup.state.close_epoch(self.setup.config.seed, validation.loss);
         self.tell(Event::Epoch(record));
         let last = record.epoch >= self.setup.config.epochs;
-        if last || record.epoch % self.setup.save_every.max(1) == 0 {
+        if last || record.epoch.is_multiple_of(self.setup.save_every.max(1)) {
             self.save(SaveReason::Epoch);
         }
         self.speed.measured_closing(closing.elapsed().as_secs_f64());

@@ -198,7 +198,7 @@ impl Terminal {
         if poll(&mut ready, Some(&timeout)).unwrap_or(0) == 0 {
             return true;
         }
-        let mut bytes = [0; 65_536];
+        let mut bytes = vec![0; 65_536];
         match self.pty.read(&mut bytes) {
             Ok(0) | Err(_) => false,
             Ok(count) => {
