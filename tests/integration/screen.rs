@@ -236,7 +236,7 @@ fn a_key_is_drawn_at_once() {
 
 /// A terminal of 120x40.
 fn parser() -> vt100::Parser {
-    let side = |cells| std::num::NonZero::new(cells).unwrap();
+    let side = |cells| std::num::NonZero::new(cells).expect("not zero");
     vt100::Parser::new(side(40), side(120), 0)
 }
 
