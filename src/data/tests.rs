@@ -75,7 +75,7 @@ fn a_missing_full_set_says_what_to_do() {
     assert_eq!(
         message,
         "nowhere/mnist: the full MNIST set is not there (missing: train-images-idx3-ubyte, \
-         t10k-images-idx3-ubyte). put train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, \
+         t10k-images-idx3-ubyte); put train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, \
          t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz into this folder, unpacked or not; or \
          name another data folder by AESCOPE_DATA_DIR; or use the images inside the program: --data mnist-5k"
     );
