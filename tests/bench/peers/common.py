@@ -17,6 +17,8 @@ LEARNING_RATE = 1e-3
 BETAS = (0.9, 0.999)
 EPSILON = 1e-7
 VALIDATION_IMAGES = 12_000
+# Images evaluated at once; divides the number of validation images.
+PIECE = 1_000
 
 
 def arguments():
@@ -45,7 +47,8 @@ def images(folder):
         if header[0] != 0x803:
             raise SystemExit(f"{file.name}: magic {header[0]:#x} is not that of an IDX file of images")
         pixels = numpy.frombuffer(file.read(), dtype=numpy.uint8).reshape(header[1], header[2] * header[3])
-    scaled = pixels.astype(numpy.float32) / 255
+    scaled = pixels.astype(numpy.float32)
+    scaled /= 255
     return scaled[VALIDATION_IMAGES:], scaled[:VALIDATION_IMAGES]
 
 
@@ -59,14 +62,17 @@ def emit_epoch(epoch, seconds, train_loss, validation_loss):
     emit("epoch", epoch=epoch, seconds=seconds, train_loss=train_loss, validation_loss=validation_loss)
 
 
-def train(options, version, train_epoch, validate):
+def train(options, version, train_epoch, evaluate, validation):
     """Run the epochs, with the clock around `train_epoch` alone.
 
-    Both functions return their mean loss as a number, so none can leave work behind in a queue.
+    `train_epoch` and `evaluate` return a mean loss that is read at once, so none can leave work behind in a queue.
+    `validation` is evaluated in pieces, which keeps it out of the peak of memory.
     """
     emit("start", version=version)
     for epoch in range(1, options.epochs + 1):
         start = time.perf_counter()
         train_loss = float(train_epoch())
         seconds = time.perf_counter() - start
-        emit_epoch(epoch, seconds, train_loss, float(validate()))
+        pieces = range(0, len(validation), PIECE)
+        losses = [float(evaluate(validation[start : start + PIECE])) for start in pieces]
+        emit_epoch(epoch, seconds, train_loss, sum(losses) / len(losses))

@@ -57,7 +57,8 @@ def epoch(state, data):
 def main():
     """Train and print one line per epoch."""
     options = common.arguments()
-    train, validation = (jax.device_put(part) for part in common.images(options.data))
+    train, validation = common.images(options.data)
+    train = jax.device_put(train)
     key, seed = jax.random.split(jax.random.key(options.seed))
     parameters = initial(seed, common.widths(options))
     zeros = [jax.tree.map(jnp.zeros_like, parameters) for _ in range(2)]
@@ -70,7 +71,7 @@ def main():
         state, loss = compiled(state, train)
         return loss
 
-    common.train(options, f"JAX {jax.__version__}", train_epoch, lambda: evaluate(state[0][0], validation))
+    common.train(options, f"JAX {jax.__version__}", train_epoch, lambda x: evaluate(state[0][0], x), validation)
 
 
 if __name__ == "__main__":

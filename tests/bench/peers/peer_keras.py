@@ -59,7 +59,7 @@ def main():
         batch_size=common.BATCH_SIZE,
         epochs=options.epochs,
         validation_data=(validation, validation),
-        validation_batch_size=1000,
+        validation_batch_size=common.PIECE,
         verbose=0,
         callbacks=[Clock()],
     )
