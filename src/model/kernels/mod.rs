@@ -8,6 +8,7 @@
 #![allow(clippy::inline_always)]
 
 mod adam;
+pub(super) mod aligned;
 mod loss;
 mod product;
 mod simd;
