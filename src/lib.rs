@@ -35,3 +35,7 @@ pub mod report;
 pub mod train;
 #[cfg(feature = "tui")]
 pub mod tui;
+
+/// Large buffers begin where a line of the cache does: the vectors of the kernels are read faster so.
+#[global_allocator]
+static ALLOCATOR: model::LineAligned = model::LineAligned;

@@ -14,5 +14,6 @@ pub mod ops;
 
 pub use adam::{Adam, AdamState};
 pub use autoencoder::{Autoencoder, Dense, Evaluation, LayerSummary, Parameter, ParameterError};
+pub use kernels::aligned::LineAligned;
 pub use kernels::instruction_set;
 pub use learner::{LANES, Learner};

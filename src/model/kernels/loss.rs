@@ -4,7 +4,7 @@
 //! The sum of the logarithms is the logarithm of a product: factors in 1..2 are multiplied in `f32`, at
 //! most 120 in a lane, the lanes then in `f64`, and one logarithm is taken for all of them.
 
-use super::product::{Finish, total};
+use super::product::{Finish, VECTORS as PANEL};
 use super::simd::Simd;
 
 /// Factors that a lane takes before the logarithm: their product stays below `2^120`, that of all lanes
@@ -21,11 +21,10 @@ fn exp_of_minus_abs<S: Simd>(s: S, v: S::V) -> S::V {
         [1.339_086_3e-3, 9.676_032e-3, 5.550_357e-2, 2.402_210_7e-1, 6.931_472e-1, 1.000_000_1];
     // 1.5 * 2^23: adding it leaves a float rounded to an integer in the low bits.
     const ROUND: f32 = 12_582_912.0;
-    let x = s.max(s.sub(s.splat(0.0), s.abs(v)), s.splat(-86.0));
+    let x = s.max(s.minus_abs(v), s.splat(-86.0));
     let log2e = s.splat(std::f32::consts::LOG2_E);
     let shifted = s.mul_add(x, log2e, s.splat(ROUND));
-    let whole = s.sub(shifted, s.splat(ROUND));
-    let t = s.mul_add(x, log2e, s.sub(s.splat(0.0), whole));
+    let t = s.mul_add(x, log2e, s.sub(s.splat(ROUND), shifted));
     let mut power = s.splat(POLYNOMIAL[0]);
     for &coefficient in &POLYNOMIAL[1..] {
         power = s.mul_add(power, t, s.splat(coefficient));
@@ -65,38 +64,54 @@ impl<S: Simd> Finish<S> for BiasSigmoid<'_> {
 }
 
 /// The losses of logits `product + bias` against bytes.
+///
+/// Products of a panel of columns are kept in the first cache until the panel is complete; then one loop
+/// takes all of them, with nothing but its own constants in registers.
 pub(super) struct Losses<'a, S: Simd, const GRADIENT: bool> {
     bias: &'a [f32],
     targets: &'a [u8],
     /// Where the gradient goes if there is one to compute: `(sigmoid - target) * scale`.
     gradient: &'a mut [f32],
     scale: f32,
-    product: S::V,
-    factors: usize,
-    /// Sum of `max(v, 0) - v x`, in bytes.
-    linear: S::V,
-    squares: S::V,
+    /// Products of the panel, `[rows, PANEL vectors]`.
+    panel: &'a mut Vec<f32>,
+    sums: LaneSums<S>,
     cross_entropy: f64,
     squared_error: f64,
 }
 
+/// Sums in the lanes of vectors, over few enough logits for `f32`.
+#[derive(Clone, Copy)]
+struct LaneSums<S: Simd> {
+    /// Product of `1 + e^-|v|`.
+    product: S::V,
+    /// Sum of `max(v, 0) - v x`.
+    linear: S::V,
+    /// Sum of `(sigmoid - x)^2`.
+    squares: S::V,
+}
+
+impl<S: Simd> LaneSums<S> {
+    #[inline(always)]
+    fn new(s: S) -> Self {
+        Self { product: s.splat(1.0), linear: s.splat(0.0), squares: s.splat(0.0) }
+    }
+}
+
 impl<'a, S: Simd, const GRADIENT: bool> Losses<'a, S, GRADIENT> {
     #[inline(always)]
-    pub(super) fn new(s: S, bias: &'a [f32], targets: &'a [u8], gradient: &'a mut [f32], scale: f32) -> Self {
+    pub(super) fn new(
+        s: S,
+        bias: &'a [f32],
+        targets: &'a [u8],
+        gradient: &'a mut [f32],
+        scale: f32,
+        panel: &'a mut Vec<f32>,
+    ) -> Self {
         assert!(!GRADIENT || gradient.len() == targets.len());
-        let zero = s.splat(0.0);
-        Self {
-            bias,
-            targets,
-            gradient,
-            scale,
-            product: s.splat(1.0),
-            factors: 0,
-            linear: zero,
-            squares: zero,
-            cross_entropy: 0.0,
-            squared_error: 0.0,
-        }
+        panel.resize(targets.len() / bias.len() * PANEL * S::LANES, 0.0);
+        let sums = LaneSums::new(s);
+        Self { bias, targets, gradient, scale, panel, sums, cross_entropy: 0.0, squared_error: 0.0 }
     }
 
     /// Moves the sums of the lanes to the totals.
@@ -104,78 +119,99 @@ impl<'a, S: Simd, const GRADIENT: bool> Losses<'a, S, GRADIENT> {
     fn settle(&mut self, s: S) {
         let mut lanes = [1.0_f32; 16];
         // SAFETY: no vector has more than 16 lanes.
-        unsafe { s.store(lanes.as_mut_ptr(), self.product) };
+        unsafe { s.store(lanes.as_mut_ptr(), self.sums.product) };
         let product: f64 = lanes.iter().map(|&lane| f64::from(lane)).product();
-        self.cross_entropy += product.ln() + f64::from(total(s, self.linear)) / 255.0;
-        self.squared_error += f64::from(total(s, self.squares)) / (255.0 * 255.0);
-        self.product = s.splat(1.0);
-        self.linear = s.splat(0.0);
-        self.squares = s.splat(0.0);
-        self.factors = 0;
+        self.cross_entropy += product.ln() + f64::from(s.total(self.sums.linear));
+        self.squared_error += f64::from(s.total(self.sums.squares));
+        self.sums = LaneSums::new(s);
     }
 
     /// Sums over all pixels: cross-entropy in nats, and squared error (zero if the gradient is taken).
     #[inline(always)]
-    pub(super) fn sums(mut self, s: S) -> (f64, f64) {
-        self.settle(s);
+    pub(super) fn sums(self) -> (f64, f64) {
         (self.cross_entropy, self.squared_error)
+    }
+
+    /// One vector of columns of all rows of the panel.
+    ///
+    /// # Safety
+    /// `col + width` lies inside the product, `panel` points at the products from `col` on.
+    #[inline(always)]
+    unsafe fn column<const WHOLE: bool>(&mut self, s: S, col: usize, width: usize, panel: *const f32) {
+        let columns = self.bias.len();
+        let rows = self.targets.len() / columns;
+        // Lanes beyond the last column count neither as factors nor as errors.
+        let mut mask = [0.0_f32; 16];
+        mask[..width].fill(1.0);
+        // SAFETY: no vector has more than 16 lanes; the rest is the caller's.
+        let (mask, bias) = unsafe {
+            let bias = self.bias.as_ptr().add(col);
+            let bias = if WHOLE { s.load(bias) } else { s.load_part(bias, width) };
+            (s.load(mask.as_ptr()), bias)
+        };
+        let (one, scale, minus_white) = (s.splat(1.0), s.splat(self.scale), s.splat(-1.0 / 255.0));
+        for begin in (0..rows).step_by(factors(S::LANES)) {
+            let end = rows.min(begin + factors(S::LANES));
+            let mut sums = self.sums;
+            for row in begin..end {
+                let at = row * columns + col;
+                // SAFETY: the row lies inside targets, gradient and panel.
+                unsafe {
+                    let from = self.targets.as_ptr().add(at);
+                    let bytes = if WHOLE {
+                        s.load_bytes(from)
+                    } else {
+                        let mut bytes = [0_u8; 16];
+                        bytes[..width].copy_from_slice(std::slice::from_raw_parts(from, width));
+                        s.load_bytes(bytes.as_ptr())
+                    };
+                    let minus_target = s.mul(bytes, minus_white);
+                    let v = s.add(s.load(panel.add(row * PANEL * S::LANES)), bias);
+                    let (factor, sigmoid) = factor_and_sigmoid(s, v);
+                    // Masked lanes have the logit 0: no linear part, and the factor is made 1.
+                    let factor = if WHOLE { factor } else { s.mul_add(s.sub(factor, one), mask, one) };
+                    sums.product = s.mul(sums.product, factor);
+                    let linear = s.mul_add(v, minus_target, s.max(v, s.splat(0.0)));
+                    sums.linear = s.add(sums.linear, linear);
+                    let error = s.add(sigmoid, minus_target);
+                    if GRADIENT {
+                        let gradient = s.mul(error, scale);
+                        let to = self.gradient.as_mut_ptr().add(at);
+                        if WHOLE { s.store(to, gradient) } else { s.store_part(to, gradient, width) }
+                    } else {
+                        let error = if WHOLE { error } else { s.mul(error, mask) };
+                        sums.squares = s.mul_add(error, error, sums.squares);
+                    }
+                }
+            }
+            self.sums = sums;
+            self.settle(s);
+        }
     }
 }
 
 impl<S: Simd, const GRADIENT: bool> Finish<S> for Losses<'_, S, GRADIENT> {
     #[inline(always)]
-    unsafe fn finish<const WHOLE: bool>(&mut self, s: S, row: usize, col: usize, width: usize, sum: S::V) {
-        let at = row * self.bias.len() + col;
-        // SAFETY: the place lies inside the product, `bias` is as long as its rows, `targets` as large as all.
-        let (bias, target) = unsafe {
-            let bias = self.bias.as_ptr().add(col);
-            let targets = self.targets.as_ptr().add(at);
-            if WHOLE {
-                (s.load(bias), s.load_bytes(targets))
-            } else {
-                let mut bytes = [0_u8; 16];
-                bytes[..width].copy_from_slice(std::slice::from_raw_parts(targets, width));
-                (s.load_part(bias, width), s.load_bytes(bytes.as_ptr()))
-            }
-        };
-        let v = s.add(sum, bias);
-        let (factor, sigmoid) = factor_and_sigmoid(s, v);
-        let factor = if WHOLE {
-            factor
-        } else {
-            // Lanes beyond the last column have the logit 0 and the factor 2.
-            let mut lanes = [0.5_f32; 16];
-            lanes[..width].fill(1.0);
-            // SAFETY: no vector has more than 16 lanes.
-            s.mul(factor, unsafe { s.load(lanes.as_ptr()) })
-        };
-        self.product = s.mul(self.product, factor);
-        let positive = s.max(v, s.splat(0.0));
-        let byte = s.splat(255.0);
-        self.linear = s.add(self.linear, s.sub(s.mul(positive, byte), s.mul(v, target)));
-        if GRADIENT {
-            let part = s.mul(target, s.splat(-self.scale / 255.0));
-            let gradient = s.mul_add(sigmoid, s.splat(self.scale), part);
-            // SAFETY: the gradient is as large as the targets.
+    unsafe fn finish<const WHOLE: bool>(&mut self, s: S, row: usize, col: usize, _: usize, sum: S::V) {
+        let at = row * PANEL * S::LANES + col % (PANEL * S::LANES);
+        // SAFETY: panels begin at multiples of their width, and there is room for as many rows as the
+        // product has.
+        unsafe { s.store(self.panel.as_mut_ptr().add(at), sum) }
+    }
+
+    #[inline(always)]
+    unsafe fn panel(&mut self, s: S, col: usize, width: usize) {
+        for at in (0..width).step_by(S::LANES) {
+            let width = S::LANES.min(width - at);
+            // SAFETY: the caller grants the columns.
             unsafe {
-                let to = self.gradient.as_mut_ptr().add(at);
-                if WHOLE { s.store(to, gradient) } else { s.store_part(to, gradient, width) }
-            }
-        } else {
-            let mut error = s.sub(s.mul(sigmoid, byte), target);
-            if !WHOLE {
-                // SAFETY: the vector goes through an array of as many lanes as there can be.
-                unsafe {
-                    let mut lanes = [0.0_f32; 16];
-                    s.store_part(lanes.as_mut_ptr(), error, width);
-                    error = s.load(lanes.as_ptr());
+                let panel = self.panel.as_ptr().add(at);
+                if width == S::LANES {
+                    self.column::<true>(s, col + at, width, panel);
+                } else {
+                    self.column::<false>(s, col + at, width, panel);
                 }
             }
-            self.squares = s.mul_add(error, error, self.squares);
-        }
-        self.factors += 1;
-        if self.factors == factors(S::LANES) {
-            self.settle(s);
         }
     }
 }

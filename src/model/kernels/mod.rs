@@ -8,6 +8,7 @@
 #![allow(clippy::inline_always)]
 
 mod adam;
+pub(super) mod aligned;
 mod loss;
 mod product;
 mod simd;
@@ -16,6 +17,7 @@ pub(super) mod storage;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use super::buffers;
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
@@ -138,6 +140,9 @@ pub(super) struct Sums {
     pub(super) squared_error: f64,
 }
 
+/// Inputs of a layer whose part of a weight gradient is computed at a time.
+const STRIP: usize = 48;
+
 thread_local! {
     /// Where a product copies a part of its right-hand side together.
     static PANEL: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
@@ -197,9 +202,11 @@ kernels! {
     ) -> Sums {
         let (rows, inputs) = (targets.len() / bias.len(), weight.len() / bias.len());
         assert_eq!(targets.len(), rows * bias.len());
-        let mut losses = Losses::<_, false>::new(s, bias, targets, &mut [], 0.0);
+        let mut products = buffers::take(0);
+        let mut losses = Losses::<_, false>::new(s, bias, targets, &mut [], 0.0, &mut products);
         product(s, Left::rows(x, rows, inputs), weight, bias.len(), panel, &mut losses);
-        let (cross_entropy, squared_error) = losses.sums(s);
+        let (cross_entropy, squared_error) = losses.sums();
+        buffers::give(products);
         Sums { cross_entropy, squared_error }
     }
 
@@ -209,9 +216,11 @@ kernels! {
     ) -> Sums {
         let (rows, inputs) = (targets.len() / bias.len(), weight.len() / bias.len());
         assert_eq!(targets.len(), rows * bias.len());
-        let mut losses = Losses::<_, true>::new(s, bias, targets, gradient, scale);
+        let mut products = buffers::take(0);
+        let mut losses = Losses::<_, true>::new(s, bias, targets, gradient, scale, &mut products);
         product(s, Left::rows(x, rows, inputs), weight, bias.len(), panel, &mut losses);
-        let (cross_entropy, squared_error) = losses.sums(s);
+        let (cross_entropy, squared_error) = losses.sums();
+        buffers::give(products);
         Sums { cross_entropy, squared_error }
     }
 
@@ -220,8 +229,21 @@ kernels! {
     ) {
         let (inputs, outputs) = (x.len() / rows, delta.len() / rows);
         assert_eq!(gradient.len(), inputs * outputs);
-        let left = Left::columns(x, inputs, rows);
-        product(s, left, delta, outputs, panel, &mut AddTo { out: gradient, columns: outputs });
+        // The strips of `x` that meet all of `delta` are copied together, so that they and the part of the
+        // gradient that they make stay in the caches.
+        let mut strip = Vec::new();
+        for first in (0..inputs).step_by(STRIP) {
+            let count = STRIP.min(inputs - first);
+            let left = if count == inputs {
+                Left::columns(x, inputs, rows)
+            } else {
+                strip.clear();
+                x.chunks_exact(inputs).for_each(|row| strip.extend_from_slice(&row[first..][..count]));
+                Left::columns(&strip, count, rows)
+            };
+            let out = &mut gradient[first * outputs..][..count * outputs];
+            product(s, left, delta, outputs, panel, &mut AddTo { out, columns: outputs });
+        }
     }
 
     /// Adds `delta * weight^T` to `gradient`: `delta` as `[n, outputs]`, `weight` as `[inputs, outputs]`.

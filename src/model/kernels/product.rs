@@ -11,12 +11,14 @@ use super::simd::Simd;
 
 /// Rows of a tile.
 const ROWS: usize = 6;
-/// Vectors in a row of a tile.
-const VECTORS: usize = 2;
+/// Vectors in a row of a tile, and in a row of a panel of columns.
+pub(super) const VECTORS: usize = 2;
 /// Rows of a tile of dot products.
 const DOT_ROWS: usize = 4;
 /// Columns of a tile of dot products.
 const DOTS: usize = 3;
+/// Floats of the right-hand side of dot products that stay in the first cache beside the left ones.
+const DOT_BLOCK: usize = 3 * 1024;
 /// Floats of the right-hand side that are used in place: more of them would fall out of the first cache.
 const IN_PLACE: usize = 6 * 1024;
 
@@ -53,6 +55,15 @@ pub(super) trait Finish<S: Simd> {
     /// # Safety
     /// `row` and `col + width` lie inside the product.
     unsafe fn finish<const WHOLE: bool>(&mut self, s: S, row: usize, col: usize, width: usize, sum: S::V);
+
+    /// All rows of the panel of `width` columns from `col` on have been taken.
+    ///
+    /// # Safety
+    /// `col + width` lies inside the product.
+    #[inline(always)]
+    unsafe fn panel(&mut self, s: S, col: usize, width: usize) {
+        let _ = (s, col, width);
+    }
 }
 
 /// `left * right` with `right` as `[left.depth, columns]`.
@@ -76,10 +87,20 @@ pub(super) fn product<S: Simd, F: Finish<S>>(
         let mut stride = columns;
         if pack {
             stride = width.next_multiple_of(S::LANES);
-            panel.clear();
-            for d in 0..left.depth {
-                panel.extend_from_slice(&right[d * columns + col..][..width]);
-                panel.resize((d + 1) * stride, 0.0);
+            panel.resize(left.depth * stride, 0.0);
+            for (to, from) in panel.chunks_exact_mut(stride).zip(right.chunks_exact(columns)) {
+                if width == wide {
+                    // SAFETY: both rows have `wide` floats from here on.
+                    unsafe {
+                        for n in 0..VECTORS {
+                            let at = n * S::LANES;
+                            s.store(to.as_mut_ptr().add(at), s.load(from.as_ptr().add(col + at)));
+                        }
+                    }
+                } else {
+                    to[..width].copy_from_slice(&from[col..][..width]);
+                    to[width..].fill(0.0);
+                }
             }
             from = panel.as_ptr();
         }
@@ -89,6 +110,7 @@ pub(super) fn product<S: Simd, F: Finish<S>>(
                 1 => column_of_tiles::<S, F, 1>(s, left, from, stride, col, width, finish),
                 _ => column_of_tiles::<S, F, VECTORS>(s, left, from, stride, col, width, finish),
             }
+            finish.panel(s, col, width);
         }
     }
 }
@@ -175,41 +197,44 @@ unsafe fn tile<S: Simd, F: Finish<S>, const M: usize, const N: usize>(
 pub(super) fn product_transposed<S: Simd>(s: S, left: &[f32], right: &[f32], depth: usize, out: &mut [f32]) {
     let (rows, columns) = (left.len() / depth, right.len() / depth);
     assert_eq!((left.len(), right.len(), out.len()), (rows * depth, columns * depth, rows * columns));
-    for col in (0..columns).step_by(DOTS) {
-        // SAFETY: the tiles asked for lie inside `out`.
-        unsafe {
-            match columns - col {
-                1 => column_of_dots::<S, 1>(s, left, right, depth, columns, col, out),
-                2 => column_of_dots::<S, 2>(s, left, right, depth, columns, col, out),
-                _ => column_of_dots::<S, DOTS>(s, left, right, depth, columns, col, out),
+    // All rows of `left` meet a block of rows of `right` that stays in the first cache, four at a time.
+    let (block, quad) = ((DOT_BLOCK / depth / DOTS * DOTS).max(DOTS), DOT_ROWS);
+    for begin in (0..columns).step_by(block) {
+        let end = columns.min(begin + block);
+        for row in (0..rows).step_by(quad) {
+            for col in (begin..end).step_by(DOTS) {
+                // SAFETY: the tiles asked for lie inside `out`.
+                unsafe {
+                    match end - col {
+                        1 => row_of_dots::<S, 1>(s, left, right, depth, columns, row, col, out),
+                        2 => row_of_dots::<S, 2>(s, left, right, depth, columns, row, col, out),
+                        _ => row_of_dots::<S, DOTS>(s, left, right, depth, columns, row, col, out),
+                    }
+                }
             }
         }
     }
 }
 
 #[inline(always)]
-unsafe fn column_of_dots<S: Simd, const N: usize>(
+#[allow(clippy::too_many_arguments)]
+unsafe fn row_of_dots<S: Simd, const N: usize>(
     s: S,
     left: &[f32],
     right: &[f32],
     depth: usize,
     columns: usize,
+    row: usize,
     col: usize,
     out: &mut [f32],
 ) {
-    let rows = left.len() / depth;
-    let rest = rows % DOT_ROWS;
-    let whole = rows - rest;
-    // SAFETY: all rows asked for lie inside `left`, and the columns are the caller's.
+    // SAFETY: row and columns are the caller's, and no more rows are asked for than there are.
     unsafe {
-        for row in (0..whole).step_by(DOT_ROWS) {
-            dots::<S, DOT_ROWS, N>(s, left, right, depth, columns, row, col, out);
-        }
-        match rest {
-            0 => {}
-            1 => dots::<S, 1, N>(s, left, right, depth, columns, whole, col, out),
-            2 => dots::<S, 2, N>(s, left, right, depth, columns, whole, col, out),
-            _ => dots::<S, 3, N>(s, left, right, depth, columns, whole, col, out),
+        match left.len() / depth - row {
+            1 => dots::<S, 1, N>(s, left, right, depth, columns, row, col, out),
+            2 => dots::<S, 2, N>(s, left, right, depth, columns, row, col, out),
+            3 => dots::<S, 3, N>(s, left, right, depth, columns, row, col, out),
+            _ => dots::<S, DOT_ROWS, N>(s, left, right, depth, columns, row, col, out),
         }
     }
 }
@@ -259,25 +284,9 @@ unsafe fn dots<S: Simd, const M: usize, const N: usize>(
     }
     for m in 0..M {
         for n in 0..N {
-            out[(row + m) * columns + col + n] += total(s, sums[m][n]);
+            out[(row + m) * columns + col + n] += s.total(sums[m][n]);
         }
     }
-}
-
-/// The sum of all lanes, in pairs.
-#[inline(always)]
-pub(super) fn total<S: Simd>(s: S, v: S::V) -> f32 {
-    let mut lanes = [0.0; 16];
-    // SAFETY: no vector has more than 16 lanes.
-    unsafe { s.store(lanes.as_mut_ptr(), v) };
-    let mut count = S::LANES;
-    while count > 1 {
-        count /= 2;
-        for lane in 0..count {
-            lanes[lane] += lanes[lane + count];
-        }
-    }
-    lanes[0]
 }
 
 /// Adds the product to `out`.

@@ -43,7 +43,10 @@ pub(super) trait Simd: Copy {
     fn div(self, a: Self::V, b: Self::V) -> Self::V;
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     fn sqrt(self, a: Self::V) -> Self::V;
-    fn abs(self, a: Self::V) -> Self::V;
+    /// `-|a|`.
+    fn minus_abs(self, a: Self::V) -> Self::V;
+    /// The sum of all lanes, in pairs.
+    fn total(self, a: Self::V) -> f32;
     /// `a * b + c`, rounded once where the processor can do so.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// Lanes of `negative` where the lane of `sign` has its sign bit set, else lanes of `positive`.
@@ -131,8 +134,12 @@ impl Simd for Portable {
         a.map(f32::sqrt)
     }
     #[inline(always)]
-    fn abs(self, a: Self::V) -> Self::V {
-        a.map(f32::abs)
+    fn minus_abs(self, a: Self::V) -> Self::V {
+        a.map(|a| -a.abs())
+    }
+    #[inline(always)]
+    fn total(self, a: Self::V) -> f32 {
+        (a[0] + a[2]) + (a[1] + a[3])
     }
     #[inline(always)]
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {

@@ -113,8 +113,18 @@ pub(super) fn forward<S: Simd>(
     let pixels = weight.len() / outputs;
     assert_eq!((images.len(), weight.len()), (rows * pixels, pixels * outputs));
     assert_eq!(out.len(), rows * outputs);
+    let mut slab = Vec::new();
     for col in (0..outputs).step_by(VECTORS * S::LANES) {
         let width = (VECTORS * S::LANES).min(outputs - col);
+        let (weight, stride) = if width == outputs {
+            (weight, outputs)
+        } else {
+            // Rows far apart would miss the cache one by one.
+            slab.clear();
+            weight.chunks_exact(outputs).for_each(|row| slab.extend_from_slice(&row[col..][..width]));
+            (&slab[..], width)
+        };
+        let bias = &bias[col..][..width];
         for row in 0..rows {
             let places = &found.places[found.starts[row]..found.starts[row + 1]];
             let image = &images[row * pixels..][..pixels];
@@ -122,14 +132,16 @@ pub(super) fn forward<S: Simd>(
             // SAFETY: places lie inside the image; a row of the weights has `width` columns from `col` on.
             unsafe {
                 match (width.is_multiple_of(S::LANES), width.div_ceil(S::LANES)) {
-                    (true, 1) => forward_row::<S, 1, true>(s, image, places, weight, bias, col, to),
-                    (true, 2) => forward_row::<S, 2, true>(s, image, places, weight, bias, col, to),
-                    (true, 3) => forward_row::<S, 3, true>(s, image, places, weight, bias, col, to),
-                    (true, _) => forward_row::<S, VECTORS, true>(s, image, places, weight, bias, col, to),
-                    (false, 1) => forward_row::<S, 1, false>(s, image, places, weight, bias, col, to),
-                    (false, 2) => forward_row::<S, 2, false>(s, image, places, weight, bias, col, to),
-                    (false, 3) => forward_row::<S, 3, false>(s, image, places, weight, bias, col, to),
-                    (false, _) => forward_row::<S, VECTORS, false>(s, image, places, weight, bias, col, to),
+                    (true, 1) => forward_row::<S, 1, true>(s, image, places, weight, stride, bias, to),
+                    (true, 2) => forward_row::<S, 2, true>(s, image, places, weight, stride, bias, to),
+                    (true, 3) => forward_row::<S, 3, true>(s, image, places, weight, stride, bias, to),
+                    (true, _) => forward_row::<S, VECTORS, true>(s, image, places, weight, stride, bias, to),
+                    (false, 1) => forward_row::<S, 1, false>(s, image, places, weight, stride, bias, to),
+                    (false, 2) => forward_row::<S, 2, false>(s, image, places, weight, stride, bias, to),
+                    (false, 3) => forward_row::<S, 3, false>(s, image, places, weight, stride, bias, to),
+                    (false, _) => {
+                        forward_row::<S, VECTORS, false>(s, image, places, weight, stride, bias, to)
+                    }
                 }
             }
         }
@@ -181,14 +193,14 @@ unsafe fn add_pixel<S: Simd, const N: usize, const WHOLE: bool>(
     image: &[u8],
     place: u16,
     weight: *const f32,
-    outputs: usize,
+    stride: usize,
     width: usize,
 ) {
     let place = place as usize;
     // SAFETY: the caller grants that the place lies inside the image and the weights.
     unsafe {
         let x = s.splat(FLOATS[*image.get_unchecked(place) as usize]);
-        let row = load_row::<S, N, WHOLE>(s, weight.add(place * outputs), width);
+        let row = load_row::<S, N, WHOLE>(s, weight.add(place * stride), width);
         for n in 0..N {
             sums[n] = s.mul_add(x, row[n], sums[n]);
         }
@@ -201,28 +213,27 @@ unsafe fn forward_row<S: Simd, const N: usize, const WHOLE: bool>(
     image: &[u8],
     places: &[u16],
     weight: &[f32],
+    stride: usize,
     bias: &[f32],
-    col: usize,
     out: &mut [f32],
 ) {
     // Two sums, so that one addition need not wait for the other.
     let mut even = [s.splat(0.0); N];
     let mut odd = [s.splat(0.0); N];
     let width = out.len();
-    let outputs = bias.len();
     let (pairs, last) = places.as_chunks::<2>();
     // SAFETY: places lie inside the image, which has as many pixels as `weight` has rows; `bias` and `out`
     // have `width` floats from here on.
     unsafe {
-        let weight = weight.as_ptr().add(col);
+        let weight = weight.as_ptr();
         for &[first, second] in pairs {
-            add_pixel::<S, N, WHOLE>(s, &mut even, image, first, weight, outputs, width);
-            add_pixel::<S, N, WHOLE>(s, &mut odd, image, second, weight, outputs, width);
+            add_pixel::<S, N, WHOLE>(s, &mut even, image, first, weight, stride, width);
+            add_pixel::<S, N, WHOLE>(s, &mut odd, image, second, weight, stride, width);
         }
         for &place in last {
-            add_pixel::<S, N, WHOLE>(s, &mut even, image, place, weight, outputs, width);
+            add_pixel::<S, N, WHOLE>(s, &mut even, image, place, weight, stride, width);
         }
-        let bias = load_row::<S, N, WHOLE>(s, bias.as_ptr().add(col), width);
+        let bias = load_row::<S, N, WHOLE>(s, bias.as_ptr(), width);
         for n in 0..N {
             let sum = s.add(even[n], odd[n]);
             even[n] = s.max(s.mul_add(sum, s.splat(1.0 / 255.0), bias[n]), s.splat(0.0));
@@ -247,8 +258,16 @@ pub(super) fn weight_gradient<S: Simd>(
     let pixels = gradient.len() / outputs;
     assert_eq!((images.len(), gradient.len()), (rows * pixels, pixels * outputs));
     assert_eq!(delta.len(), rows * outputs);
+    let mut slab = Vec::new();
     for col in (0..outputs).step_by(VECTORS * S::LANES) {
         let width = (VECTORS * S::LANES).min(outputs - col);
+        let (to, stride) = if width == outputs {
+            (&mut *gradient, outputs)
+        } else {
+            slab.clear();
+            slab.resize(pixels * width, 0.0);
+            (&mut slab[..], width)
+        };
         cursors.clear();
         cursors.extend_from_slice(&found.starts[..rows]);
         for block in (0..pixels).step_by(BLOCK) {
@@ -257,20 +276,25 @@ pub(super) fn weight_gradient<S: Simd>(
                 let places = &found.places[cursors[row]..found.starts[row + 1]];
                 let image = &images[row * pixels..][..pixels];
                 let delta = &delta[row * outputs + col..][..width];
-                // SAFETY: places lie inside the image; a row of the gradient has `width` columns from `col` on.
+                // SAFETY: places lie inside the image; a row of the gradient has `width` columns.
                 cursors[row] += unsafe {
-                    let to = gradient.as_mut_ptr().add(col);
+                    let to = to.as_mut_ptr();
                     match (width.is_multiple_of(S::LANES), width.div_ceil(S::LANES)) {
-                        (true, 1) => scatter::<S, 1, true>(s, image, places, end, delta, outputs, to),
-                        (true, 2) => scatter::<S, 2, true>(s, image, places, end, delta, outputs, to),
-                        (true, 3) => scatter::<S, 3, true>(s, image, places, end, delta, outputs, to),
-                        (true, _) => scatter::<S, VECTORS, true>(s, image, places, end, delta, outputs, to),
-                        (false, 1) => scatter::<S, 1, false>(s, image, places, end, delta, outputs, to),
-                        (false, 2) => scatter::<S, 2, false>(s, image, places, end, delta, outputs, to),
-                        (false, 3) => scatter::<S, 3, false>(s, image, places, end, delta, outputs, to),
-                        (false, _) => scatter::<S, VECTORS, false>(s, image, places, end, delta, outputs, to),
+                        (true, 1) => scatter::<S, 1, true>(s, image, places, end, delta, stride, to),
+                        (true, 2) => scatter::<S, 2, true>(s, image, places, end, delta, stride, to),
+                        (true, 3) => scatter::<S, 3, true>(s, image, places, end, delta, stride, to),
+                        (true, _) => scatter::<S, VECTORS, true>(s, image, places, end, delta, stride, to),
+                        (false, 1) => scatter::<S, 1, false>(s, image, places, end, delta, stride, to),
+                        (false, 2) => scatter::<S, 2, false>(s, image, places, end, delta, stride, to),
+                        (false, 3) => scatter::<S, 3, false>(s, image, places, end, delta, stride, to),
+                        (false, _) => scatter::<S, VECTORS, false>(s, image, places, end, delta, stride, to),
                     }
                 };
+            }
+        }
+        if width < outputs {
+            for (to, from) in gradient.chunks_exact_mut(outputs).zip(slab.chunks_exact(width)) {
+                to[col..][..width].iter_mut().zip(from).for_each(|(to, from)| *to += from);
             }
         }
     }
@@ -284,7 +308,7 @@ unsafe fn scatter<S: Simd, const N: usize, const WHOLE: bool>(
     places: &[u16],
     end: usize,
     delta: &[f32],
-    outputs: usize,
+    stride: usize,
     gradient: *mut f32,
 ) -> usize {
     let width = delta.len();
@@ -297,7 +321,7 @@ unsafe fn scatter<S: Simd, const N: usize, const WHOLE: bool>(
                 return done;
             }
             let x = s.splat(FLOATS[*image.get_unchecked(place) as usize]);
-            let at = gradient.add(place * outputs);
+            let at = gradient.add(place * stride);
             let mut row = load_row::<S, N, WHOLE>(s, at, width);
             for n in 0..N {
                 row[n] = s.mul_add(x, delta[n], row[n]);

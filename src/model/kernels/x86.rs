@@ -93,6 +93,15 @@ impl Simd for Avx2 {
         // SAFETY: masked lanes are not touched; the caller grants the others.
         unsafe { _mm256_maskstore_ps(to, Self::mask(count), v) }
     }
+    #[inline(always)]
+    fn total(self, a: __m256) -> f32 {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe {
+            let four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
     register_methods! { __m256:
         add(a, b) => _mm256_add_ps(a, b);
         sub(a, b) => _mm256_sub_ps(a, b);
@@ -100,7 +109,7 @@ impl Simd for Avx2 {
         div(a, b) => _mm256_div_ps(a, b);
         max(a, b) => _mm256_max_ps(a, b);
         sqrt(a) => _mm256_sqrt_ps(a);
-        abs(a) => _mm256_andnot_ps(_mm256_set1_ps(-0.0), a);
+        minus_abs(a) => _mm256_or_ps(_mm256_set1_ps(-0.0), a);
         mul_add(a, b, c) => _mm256_fmadd_ps(a, b, c);
         by_sign(sign, negative, positive) => _mm256_blendv_ps(positive, negative, sign);
         scale(a, n) => _mm256_castsi256_ps(_mm256_add_epi32(
@@ -144,6 +153,11 @@ impl Simd for Avx512 {
         // SAFETY: masked lanes are not touched; the caller grants the others.
         unsafe { _mm512_mask_storeu_ps(to, Self::mask(count), v) }
     }
+    #[inline(always)]
+    fn total(self, a: __m512) -> f32 {
+        // SAFETY: `self` proves that the processor has the instruction.
+        unsafe { _mm512_reduce_add_ps(a) }
+    }
     register_methods! { __m512:
         add(a, b) => _mm512_add_ps(a, b);
         sub(a, b) => _mm512_sub_ps(a, b);
@@ -151,7 +165,7 @@ impl Simd for Avx512 {
         div(a, b) => _mm512_div_ps(a, b);
         max(a, b) => _mm512_max_ps(a, b);
         sqrt(a) => _mm512_sqrt_ps(a);
-        abs(a) => _mm512_abs_ps(a);
+        minus_abs(a) => _mm512_sub_ps(_mm512_setzero_ps(), _mm512_abs_ps(a));
         mul_add(a, b, c) => _mm512_fmadd_ps(a, b, c);
         by_sign(sign, negative, positive) => _mm512_mask_blend_ps(
             _mm512_cmplt_epi32_mask(_mm512_castps_si512(sign), _mm512_setzero_si512()),
