@@ -10,7 +10,8 @@ use aescope::train::TrainState;
 /// Losses of the first ten batches of seed 1 on the embedded digits. Paths of the processor round
 /// differently, so they are compared to six digits.
 const FIRST_TEN: [f64; 10] = [
-    0.693_689, 0.691_302, 0.689_200, 0.685_961, 0.682_750, 0.678_147, 0.672_828, 0.665_764, 0.658_173, 0.649_976,
+    0.693_689, 0.691_302, 0.689_200, 0.685_961, 0.682_750, 0.678_147, 0.672_828, 0.665_764, 0.658_173,
+    0.649_976,
 ];
 
 #[test]
@@ -22,7 +23,8 @@ fn the_first_ten_losses_of_seed_1() {
     let mut state = TrainState::new(&config, dataset.train.len());
     let losses: Vec<f64> = (0..10)
         .map(|_| {
-            let batch: Vec<&[u8]> = state.next_batch().iter().map(|&i| dataset.train.image(i as usize)).collect();
+            let batch: Vec<&[u8]> =
+                state.next_batch().iter().map(|&i| dataset.train.image(i as usize)).collect();
             let loss = learner.step(&batch);
             state.count_step(loss);
             loss
@@ -35,7 +37,8 @@ fn the_first_ten_losses_of_seed_1() {
 #[cfg(feature = "tui")]
 #[test]
 fn the_readme_lists_the_keys_of_the_program() {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("a README");
+    let readme =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("a README");
     let listed = readme.split("<!-- keys -->\n").nth(1).and_then(|rest| rest.split("<!-- /keys -->").next());
     let rows = aescope::tui::key_table().map(|(keys, what)| format!("| `{keys}` | {what} |\n"));
     let table = format!("| key | what it does |\n| --- | --- |\n{}", rows.collect::<String>());
