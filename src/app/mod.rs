@@ -2,9 +2,11 @@
 //!
 //! `prepare` turns options into a [`Setup`](crate::train::Setup), `session` runs a trainer beside a
 //! reader (the dashboard or the headless printer) until both are done, `signals` turns signals into
-//! commands, `panics` keeps a panic from losing the terminal or the message.
+//! commands, `panics` keeps a panic from losing the terminal or the message, `fault` makes
+//! one to see that.
 
 mod eval;
+mod fault;
 mod locate;
 mod panics;
 mod prepare;
@@ -15,6 +17,7 @@ mod signals;
 use std::io::IsTerminal;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::cli::{Cli, Command, OutputArgs};
 use crate::config::OnHangup;
@@ -28,8 +31,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match dispatch(cli) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            // A dead terminal must not turn an error into a panic.
-            let _ = writeln!(std::io::stderr(), "aescope: {error}");
+            tell(std::io::stderr(), format!("aescope: {error}\n"));
             ExitCode::from(error.exit_code())
         }
     }
@@ -79,6 +81,22 @@ fn dashboard(_: crate::config::ColorChoice) -> Option<Reader> {
 fn restore_terminal() {
     #[cfg(feature = "tui")]
     crate::tui::restore();
+}
+
+/// How long the last words may take where nobody reads them.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// Writes what stays when everything is over. A terminal that is not read takes nothing for minutes, a dead one
+/// fails: neither may keep the process, so the writing is left behind after a moment.
+fn tell(mut to: impl Write + Send + 'static, text: String) {
+    let (done, wait) = std::sync::mpsc::channel();
+    let writer = std::thread::Builder::new().spawn(move || {
+        let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+        let _ = done.send(());
+    });
+    if writer.is_ok() {
+        let _ = wait.recv_timeout(LAST_WORDS);
+    }
 }
 
 /// Ends the process without waiting for anybody: the answer to a second signal or a second Ctrl-C.

@@ -106,6 +106,7 @@ impl Parts {
         };
         let Self { run, config, dataset, learner, state } = self;
         let setup = Setup {
+            panic_after: super::fault::trainer(),
             run,
             config,
             dataset,

@@ -11,6 +11,8 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+#[cfg(feature = "tui")]
+use super::fault;
 use super::prepare::Prepared;
 use super::{panics, signals};
 use crate::config::OnHangup;
@@ -92,8 +94,18 @@ async fn session(prepared: Prepared, reader: Reader, on_hangup: OnHangup) -> Res
         #[cfg(feature = "tui")]
         Reader::Dashboard(color) => {
             let options = tui::ScreenOptions { color, ascii: None };
-            let screen = tokio::spawn(tui::run(options, events, snapshots, command_sender.clone()));
-            let shown = screen.await.unwrap_or_else(|panic| Err(Error::Training(panics::cause(&panic))));
+            let run = tui::run(options, events, snapshots, command_sender.clone());
+            let screen = tokio::spawn(async move {
+                tokio::select! {
+                    end = run => end,
+                    never = fault::screen() => match never {},
+                }
+            });
+            let shown = tokio::select! {
+                shown = screen => shown.unwrap_or_else(|panic| Err(Error::Training(panics::cause(&panic)))),
+                // A failure still stands on the screen, and nobody is left who could stop.
+                () = received.unheard() => Ok(ScreenEnd::Failed(String::new())),
+            };
             tui::restore();
             let lost = matches!(shown, Ok(ScreenEnd::TerminalLost));
             // Heard or not: a trainer that has ended no longer listens.
@@ -102,8 +114,10 @@ async fn session(prepared: Prepared, reader: Reader, on_hangup: OnHangup) -> Res
                 _ if lost => Command::Stop(EndReason::Signal),
                 _ => Command::Stop(EndReason::Stopped),
             });
-            if matches!(shown, Ok(ScreenEnd::ForcedQuit)) {
-                super::leave_at_once(130);
+            match shown {
+                Ok(ScreenEnd::ForcedQuit) => super::leave_at_once(130),
+                Ok(ScreenEnd::Discarded) => super::leave_at_once(0),
+                _ => {}
             }
             let report = finished(trainer).await?;
             shown?;
@@ -179,5 +193,5 @@ fn say_goodbye(folder: Option<&str>, report: &EndReport) {
         "test loss {}, saved in {folder}\ngo on with: aescope resume {folder}\n",
         format::loss(report.test.loss)
     );
-    let _ = io::Write::write_all(&mut io::stdout(), text.as_bytes());
+    super::tell(io::stdout(), text);
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::config::OnHangup;
 use crate::error::Error;
@@ -15,12 +15,21 @@ use crate::message::{Command, EndReason};
 
 /// The first signal that came, if any.
 #[derive(Clone, Default)]
-pub(super) struct Received(Arc<AtomicU8>);
+pub(super) struct Received {
+    number: Arc<AtomicU8>,
+    unheard: Arc<Notify>,
+}
 
 impl Received {
     /// Its number.
     pub(super) fn number(&self) -> Option<u8> {
-        Some(self.0.load(Ordering::SeqCst)).filter(|&number| number > 0)
+        Some(self.number.load(Ordering::SeqCst)).filter(|&number| number > 0)
+    }
+
+    /// Waits for a signal that no trainer is left to hear: it has saved already, or has failed.
+    #[cfg(feature = "tui")]
+    pub(super) async fn unheard(&self) {
+        self.unheard.notified().await;
     }
 }
 
@@ -47,12 +56,13 @@ pub(super) fn watch(
                     continue;
                 }
                 let first =
-                    received.0.compare_exchange(0, number, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+                    received.number.compare_exchange(0, number, Ordering::SeqCst, Ordering::SeqCst).is_ok();
                 if !first {
                     super::leave_at_once(128 + number);
                 }
-                // A trainer that is gone has saved already.
-                let _ = commands.send(Command::Stop(EndReason::Signal));
+                if commands.send(Command::Stop(EndReason::Signal)).is_err() {
+                    received.unheard.notify_one();
+                }
             }
         });
     }

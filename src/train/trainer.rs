@@ -59,6 +59,8 @@ pub struct Setup {
     pub pace: Pace,
     /// Whether to stay for browsing and more epochs after the last epoch, until told to stop.
     pub linger: bool,
+    /// Step after which to panic, where a test wants to see what follows.
+    pub panic_after: Option<u64>,
     /// What the first event tells.
     pub info: RunInfo,
     /// What a person should know right after it, such as damaged checkpoints that were passed over.
@@ -168,6 +170,7 @@ impl Trainer {
         }
         self.epoch_clock.start();
         self.speed_clock.start();
+        assert!(self.setup.panic_after != Some(self.setup.state.progress.step), "a test asked for it");
         let train = &self.setup.dataset.train;
         let batch: Vec<&[u8]> =
             self.setup.state.next_batch().iter().map(|&image| train.image(image as usize)).collect();

@@ -1,5 +1,6 @@
 //! The one integration-test binary: each module is one way of looking at the whole program.
 
+mod campaigns;
 mod commands;
 mod exactness;
 mod golden;

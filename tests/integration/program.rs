@@ -58,6 +58,20 @@ pub fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).expect("the child can be signalled");
 }
 
+/// Whether a process is stopped, as by SIGSTOP.
+pub fn is_stopped(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|fields| fields.starts_with('T'))
+}
+
+/// Memory of a process, in bytes.
+pub fn memory(child: &Child) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}
+
 /// Waits for the end of a child.
 pub fn wait(child: &mut Child) -> ExitStatus {
     let begun = Instant::now();
@@ -95,15 +109,25 @@ impl Terminal {
 
     /// As [`Self::start`], with variables of its own.
     pub fn start_with(folder: &Path, args: &str, size: (u16, u16), env: &[(&str, &str)]) -> Self {
+        Self::begin(folder, PtyCommand::new(PROGRAM).args(args.split_whitespace()), size, env)
+    }
+
+    /// Starts the program by a line for the shell, in which `$0` is the program.
+    pub fn start_by(folder: &Path, line: &str, size: (u16, u16)) -> Self {
+        let shell = PtyCommand::new("sh").args(["-c", line, PROGRAM]);
+        Self::begin(folder, shell, size, &[("TERM", "xterm-256color")])
+    }
+
+    fn begin(folder: &Path, command: PtyCommand, size: (u16, u16), env: &[(&str, &str)]) -> Self {
         let (pty, pts) = open().expect("a pseudo-terminal");
         pty.resize(Size::new(size.1, size.0)).expect("a size");
         let found = tcgetattr(pty.as_fd()).expect("terminal modes");
-        let child = PtyCommand::new(PROGRAM)
-            .args(args.split_whitespace())
+        let child = command
             .current_dir(folder)
             .env_clear()
             .env("AESCOPE_DATA_DIR", folder.join("no-data"))
             .env("LANG", "C.UTF-8")
+            .env("PATH", "/usr/bin:/bin")
             .envs(env.iter().copied())
             .spawn_borrowed(&pts)
             .expect("the program starts");
@@ -119,6 +143,11 @@ impl Terminal {
                 break;
             }
         }
+    }
+
+    /// Reads what comes next, within `time`.
+    pub fn read_once(&mut self, time: Duration) {
+        self.read_some(time);
     }
 
     /// Reads until `text` stands on the screen.
@@ -138,6 +167,67 @@ impl Terminal {
     /// Types.
     pub fn press(&mut self, keys: &str) {
         self.pty.write_all(keys.as_bytes()).expect("the terminal takes keys");
+    }
+
+    /// Gives the terminal a size that no emulator could show.
+    pub fn resize_unseen(&mut self, cols: u16, rows: u16) {
+        self.pty.resize(Size::new(rows, cols)).expect("a size");
+    }
+
+    /// Types as much of `bytes` as the program takes in a moment, reading and forgetting what it shows meanwhile.
+    pub fn pour(&mut self, mut bytes: &[u8]) {
+        let begun = Instant::now();
+        while !bytes.is_empty() {
+            assert!(begun.elapsed() < PATIENCE * 4, "{} bytes were never taken", bytes.len());
+            let mut ready = [PollFd::new(&self.pty, PollFlags::IN | PollFlags::OUT)];
+            let second = Timespec::try_from(Duration::from_secs(1)).expect("a short time");
+            let _ = poll(&mut ready, Some(&second));
+            let ready = ready[0].revents();
+            if ready.contains(PollFlags::OUT) {
+                let count = self.pty.write(&bytes[..bytes.len().min(256)]).expect("the terminal takes keys");
+                bytes = &bytes[count..];
+            }
+            if ready.contains(PollFlags::IN) {
+                self.forget_some();
+            }
+        }
+    }
+
+    /// Reads and forgets what is there now.
+    pub fn forget(&mut self) {
+        loop {
+            let mut ready = [PollFd::new(&self.pty, PollFlags::IN)];
+            if poll(&mut ready, Some(&Timespec::default())).unwrap_or(0) == 0 || !self.forget_some() {
+                return;
+            }
+        }
+    }
+
+    fn forget_some(&mut self) -> bool {
+        self.pty.read(&mut [0; 16_384]).is_ok_and(|count| count > 0)
+    }
+
+    /// An empty screen of this size, and the program told to draw on it.
+    pub fn renew(&mut self, cols: u16, rows: u16) {
+        self.screen = vt100::Parser::new(cells(rows), cells(cols), 0);
+        self.resize(cols, rows);
+    }
+
+    /// The step that the screen shows.
+    pub fn shown_step(&self) -> Option<u64> {
+        let text = self.text();
+        let figures = text.lines().find_map(|line| line.split_once(" step ")?.1.split_once('/'))?.0;
+        figures.chars().filter(char::is_ascii_digit).collect::<String>().parse().ok()
+    }
+
+    /// Whether the last that was written about a private mode set it; `None` if nothing was.
+    fn last_set(&self, mode: u16) -> Option<bool> {
+        let last = |end: char| {
+            let sequence = format!("\x1b[?{mode}{end}");
+            self.written.windows(sequence.len()).rposition(|bytes| bytes == sequence.as_bytes())
+        };
+        let (set, reset) = (last('h'), last('l'));
+        (set.is_some() || reset.is_some()).then_some(set > reset)
     }
 
     /// Gives the terminal another size.
@@ -169,18 +259,21 @@ impl Terminal {
         }
     }
 
+    /// Whether the terminal's own mode is as the program found it.
+    pub fn mode_is_as_found(&self) -> bool {
+        let now = tcgetattr(self.pty.as_fd()).expect("terminal modes");
+        format!("{now:?}") == format!("{:?}", self.found)
+    }
+
     /// Whether the terminal is as the program found it: main screen, cursor shown, modes unchanged.
     pub fn is_as_found(&self) -> bool {
-        let modes = tcgetattr(self.pty.as_fd()).expect("terminal modes");
-        let same_modes = (modes.input_modes, modes.output_modes, modes.control_modes, modes.local_modes)
-            == (
-                self.found.input_modes,
-                self.found.output_modes,
-                self.found.control_modes,
-                self.found.local_modes,
-            );
         let screen = self.screen.screen();
-        same_modes
+        // Alternate screen and synchronized update off, wrapping and cursor on.
+        let modes = [(1049, false), (2026, false), (7, true), (25, true)];
+        self.mode_is_as_found()
+            && modes.iter().all(|&(mode, usual)| self.last_set(mode).is_none_or(|set| set == usual))
+            && screen.fgcolor() == vt100::Color::Default
+            && screen.bgcolor() == vt100::Color::Default
             && !screen.alternate_screen()
             && !screen.hide_cursor()
             && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
@@ -198,7 +291,7 @@ impl Terminal {
         if poll(&mut ready, Some(&timeout)).unwrap_or(0) == 0 {
             return true;
         }
-        let mut bytes = vec![0; 65_536];
+        let mut bytes = [0; 16_384];
         match self.pty.read(&mut bytes) {
             Ok(0) | Err(_) => false,
             Ok(count) => {

@@ -323,7 +323,7 @@ fn quitting_asks_while_something_is_unsaved() {
 
     let mut discard = Session::new(ColorChoice::None, (80, 24), Phase::Training, 2_861);
     discard.typed("qd");
-    assert_eq!(discard.take_effects(), [Effect::Leave(ScreenEnd::ForcedQuit)]);
+    assert_eq!(discard.take_effects(), [Effect::Leave(ScreenEnd::Discarded)]);
 
     let mut saved = Session::new(ColorChoice::None, (80, 24), Phase::Finished, 7_500);
     saved.typed("q");

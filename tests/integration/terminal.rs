@@ -7,17 +7,20 @@ use aescope::checkpoint;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::program::{PATIENCE, Terminal, signal, wait};
+use crate::program::{PATIENCE, Terminal, is_stopped, signal, wait};
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
 fn start(folder: &Path, args: &str) -> Terminal {
-    let terminal = Terminal::start(folder, args, (80, 24));
-    let mut terminal = terminal;
-    terminal.wait_for("aescope");
-    terminal.wait_for("epoch");
+    let mut terminal = Terminal::start(folder, args, (120, 40));
+    // Before the first step there is nothing to save.
+    let begun = Instant::now();
+    while terminal.shown_step().unwrap_or(0) == 0 {
+        assert!(begun.elapsed() < PATIENCE, "no step was made; the screen:\n{}", terminal.text());
+        terminal.read_for(Duration::from_millis(20));
+    }
     terminal
 }
 
@@ -150,11 +153,6 @@ fn suspended_it_gives_the_terminal_back_and_returns() {
     terminal.press("\u{3}");
     assert_eq!(terminal.end().code(), Some(0));
     assert!(terminal.is_as_found());
-}
-
-fn is_stopped(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(") ").next().is_some_and(|fields| fields.starts_with('T'))
 }
 
 #[test]

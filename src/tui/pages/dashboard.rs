@@ -52,8 +52,8 @@ fn layout(area: Rect, state: &State) -> Vec<(Panel, Rect)> {
         Focus::Model => return vec![(Panel::Model, body)],
     }
     if width >= 176 && height >= 50 {
-        // As many images in full as leave room for the tables.
-        let images = (width - 55) / 29;
+        // As many images in full as leave the chart a good width.
+        let images = ((width - 82) / 29).max(4);
         let left = width - 2 - images * 29;
         let right = left + 2;
         let gallery = 33;

@@ -28,7 +28,9 @@ pub enum ScreenEnd {
     Failed(String),
     /// The terminal is gone: save and end.
     TerminalLost,
-    /// The person wants out at once; what is unsaved is given up.
+    /// The person chose to leave without saving.
+    Discarded,
+    /// The person wants out at once, whatever is going on.
     ForcedQuit,
 }
 

@@ -156,7 +156,7 @@ fn press(state: &mut State, key: Key, now: Duration, effects: &mut Vec<Effect>) 
         },
         Overlay::Quit => match key.0 {
             KeyCode::Enter | KeyCode::Char('y' | 's' | 'q') => stop(state, effects),
-            KeyCode::Char('d') => effects.push(Effect::Leave(ScreenEnd::ForcedQuit)),
+            KeyCode::Char('d') => effects.push(Effect::Leave(ScreenEnd::Discarded)),
             KeyCode::Esc | KeyCode::Char('n' | 'c') => {}
             _ => state.overlay = Overlay::Quit,
         },

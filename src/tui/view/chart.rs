@@ -53,11 +53,14 @@ pub(super) struct Canvas {
     height: u16,
     /// Braille dots and the role of each cell, `[height * width]`.
     cells: Vec<(u8, Role)>,
+    /// Dots that show only in cells that no curve goes through.
+    ground: Vec<u8>,
 }
 
 impl Canvas {
     pub(super) fn new(width: u16, height: u16) -> Self {
-        Self { width, height, cells: vec![(0, Role::Text); usize::from(width) * usize::from(height)] }
+        let count = usize::from(width) * usize::from(height);
+        Self { width, height, cells: vec![(0, Role::Text); count], ground: vec![0; count] }
     }
 
     /// The dot column of `x`, if it is on the canvas.
@@ -73,13 +76,31 @@ impl Canvas {
         ((1.0 - axis.place(y).clamp(0.0, 1.0)) * rows).round() as i32
     }
 
-    fn dot(&mut self, column: i32, row: i32, role: Role) {
+    /// Index of the cell and bit of the dot in it, on the canvas.
+    fn place(&self, column: i32, row: i32) -> Option<(usize, u8)> {
         const DOTS: [[u8; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
-        let (Ok(column), Ok(row)) = (usize::try_from(column), usize::try_from(row)) else { return };
+        let (column, row) = (usize::try_from(column).ok()?, usize::try_from(row).ok()?);
         let (x, y) = (column / 2, row / 4);
-        if x < usize::from(self.width) && y < usize::from(self.height) {
-            let cell = &mut self.cells[y * usize::from(self.width) + x];
-            *cell = (cell.0 | DOTS[row % 4][column % 2], role);
+        let inside = x < usize::from(self.width) && y < usize::from(self.height);
+        inside.then(|| (y * usize::from(self.width) + x, DOTS[row % 4][column % 2]))
+    }
+
+    fn dot(&mut self, column: i32, row: i32, role: Role) {
+        if let Some((cell, dot)) = self.place(column, row) {
+            self.cells[cell] = (self.cells[cell].0 | dot, role);
+        }
+    }
+
+    /// From the least to the greatest of the values behind each point `(x, least, greatest)`, behind the curves.
+    pub(super) fn ranges(&mut self, ranges: impl Iterator<Item = (f64, f64, f64)>, x: &Axis, y: &Axis) {
+        for (at, least, greatest) in ranges {
+            let finite = least.is_finite() && greatest.is_finite();
+            let Some(column) = self.column(at, x).filter(|_| finite) else { continue };
+            for row in self.row(greatest, y)..=self.row(least, y) {
+                if let Some((cell, dot)) = self.place(column, row) {
+                    self.ground[cell] |= dot;
+                }
+            }
         }
     }
 
@@ -117,15 +138,20 @@ impl Canvas {
     pub(super) fn draw(&self, pane: &mut Pane, x: u16, y: u16) {
         let ascii = pane.theme.glyphs.ascii;
         let mut text = [0; 4];
-        for (place, (dots, role)) in self.cells.iter().enumerate().filter(|(_, cell)| cell.0 != 0) {
+        let seen = self.cells.iter().zip(&self.ground).map(|(cell, ground)| match cell.0 {
+            0 => (*ground, Role::Rule),
+            _ => *cell,
+        });
+        for (place, (dots, role)) in seen.enumerate().filter(|(_, cell)| cell.0 != 0) {
             let (column, row) = (place as u16 % self.width, place as u16 / self.width);
             let glyph = match role {
-                _ if !ascii => char::from_u32(0x2800 + u32::from(*dots)).unwrap_or(' '),
+                _ if !ascii => char::from_u32(0x2800 + u32::from(dots)).unwrap_or(' '),
+                _ if self.cells[place].0 == 0 => ':',
                 Role::Train => '.',
                 Role::Validation => 'o',
                 _ => '-',
             };
-            pane.text(x + column, y + row, glyph.encode_utf8(&mut text), *role);
+            pane.text(x + column, y + row, glyph.encode_utf8(&mut text), role);
         }
     }
 
@@ -172,5 +198,15 @@ mod tests {
         canvas.curve(points.into_iter(), &axis, &axis, Role::Train);
         let dots: u32 = canvas.cells.iter().map(|cell| cell.0.count_ones()).sum();
         assert_eq!(dots, 2);
+    }
+
+    #[test]
+    fn a_range_stands_behind_the_curve() {
+        let axis = Axis { low: 0.0, high: 3.0, log: false };
+        let mut canvas = Canvas::new(2, 2);
+        canvas.ranges([(0.0, 0.0, 3.0), (1.0, f64::NAN, 1.0)].into_iter(), &axis, &axis);
+        canvas.curve([(0.0, 0.0), (3.0, 0.0)].into_iter(), &axis, &axis, Role::Train);
+        assert_eq!(canvas.ground, [0x47, 0, 0x47, 0]);
+        assert_eq!(canvas.cells[2], (0xc0, Role::Train));
     }
 }

@@ -17,21 +17,27 @@ pub(crate) fn header(pane: &mut Pane, state: &State) {
     let data = (format!("   {} ", data.name), counts.join("/"));
     let mut sizes: Vec<String> = vec![(info.data.rows * info.data.cols).to_string()];
     sizes.extend(info.layers.iter().map(|layer| layer.outputs.to_string()));
-    let layers = format!("   {}", sizes.join(state.theme.glyphs.arrow));
+    let arrow = state.theme.glyphs.arrow;
+    let layers = format!("   {}", sizes.join(arrow));
+    // A deep model keeps its ends and its code.
+    let code = sizes.get(sizes.len() / 2).map_or("", String::as_str);
+    let rest = "…";
+    let ends = sizes.first().zip(sizes.last());
+    let outline = ends
+        .map_or(String::new(), |(first, last)| format!("   {}", [first, rest, code, rest, last].join(arrow)));
     let parameters = (format!("   {}", thousands(info.parameters())), " params");
     let run = ("run ", info.run.as_str());
     let end = pane.width().saturating_sub(1);
     // What does not fit is left out, the least needed first.
-    let items: [Vec<(&str, Role)>; 3] = [
-        vec![(&data.0, Role::Text), (&data.1, Role::Dim)],
-        vec![(&layers, Role::Text)],
-        vec![(&parameters.0, Role::Text), (parameters.1, Role::Dim)],
+    let items: [Vec<Vec<(&str, Role)>>; 3] = [
+        vec![vec![(&data.0, Role::Text), (&data.1, Role::Dim)], vec![(&data.0, Role::Text)]],
+        vec![vec![(&layers, Role::Text)], vec![(&outline, Role::Text)]],
+        vec![vec![(&parameters.0, Role::Text), (parameters.1, Role::Dim)]],
     ];
-    for item in &items {
-        if x + width_of(item) > end {
-            return;
+    for ways in &items {
+        if let Some(item) = ways.iter().find(|item| x + width_of(item) <= end) {
+            x = pane.parts(x, 0, item);
         }
-        x = pane.parts(x, 0, item);
     }
     pane.right(x + 3, end, 0, &[(run.0, Role::Dim), (run.1, Role::Text)]);
 }

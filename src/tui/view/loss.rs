@@ -96,6 +96,13 @@ pub(crate) fn loss(pane: &mut Pane, state: &State) {
         canvas.level(floor, &losses, Role::Rule);
     }
     let mut step = 0;
+    let ranges = state.snapshot.losses.buckets().iter().map(|bucket| {
+        let middle = step as f64 + bucket.count as f64 / 2.0;
+        step += bucket.count;
+        (middle, bucket.min.into(), bucket.max.into())
+    });
+    canvas.ranges(ranges, &steps, &losses);
+    let mut step = 0;
     let train = state.snapshot.losses.buckets().iter().map(|bucket| {
         let middle = step as f64 + bucket.count as f64 / 2.0;
         step += bucket.count;
@@ -139,7 +146,8 @@ fn axes(state: &State) -> (Axis, Axis) {
     let mut step = 0;
     for bucket in state.snapshot.losses.buckets() {
         if shown(step) {
-            include(bucket.mean());
+            include(bucket.min.into());
+            include(bucket.max.into());
         }
         step += bucket.count;
     }

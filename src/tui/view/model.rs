@@ -14,9 +14,16 @@ pub(crate) fn model(pane: &mut Pane, state: &State) {
     };
     pane.text(0, 1, &row("layer", "kind", "units", "params"), Role::Dim);
     let mut y = 2;
-    for layer in &info.layers {
+    // Heading, captions, total and facts have a row each.
+    let room = usize::from(pane.height().saturating_sub(4));
+    let shown = if info.layers.len() > room { room.saturating_sub(1) } else { room };
+    for layer in info.layers.iter().take(shown) {
         let text = row(&layer.name, &layer.kind, &layer.outputs.to_string(), &thousands(layer.parameters));
         pane.text(0, y, &text, Role::Text);
+        y += 1;
+    }
+    if shown < info.layers.len() {
+        pane.text(1, y, &format!("and {} more layers", info.layers.len() - shown), Role::Dim);
         y += 1;
     }
     pane.text(0, y, &row("total", "", "", &thousands(info.parameters())), Role::Strong);

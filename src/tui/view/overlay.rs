@@ -61,7 +61,7 @@ pub(super) fn quit(pane: &mut Pane, state: &State) {
     let mut inner = boxed(pane, 50, 8, "quit", Role::Warning);
     inner.text(0, 0, &unsaved, Role::Text);
     let choices =
-        [("Enter", "stop and save, then quit"), ("d", "quit and discard these steps"), ("Esc", "go back")];
+        [("Enter", "save this step and quit (q, too)"), ("d", "quit without saving it"), ("Esc", "go back")];
     for (row, (key, what)) in choices.iter().enumerate() {
         inner.text(0, row as u16 + 2, key, Role::Accent);
         inner.text(8, row as u16 + 2, what, Role::Text);
