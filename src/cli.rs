@@ -61,7 +61,7 @@ pub struct ResumeArgs {
     /// Which images.
     #[command(flatten)]
     pub data: DataArgs,
-    /// May repeat what the checkpoint holds, and may change the number of epochs.
+    /// May repeat what the checkpoint holds, may change the number of epochs, and with a new `--run` the rate.
     #[command(flatten)]
     pub model: ModelArgs,
     /// How it is carried out.

@@ -1,6 +1,8 @@
 //! The one integration-test binary: each module is one way of looking at the whole program.
 
+mod campaigns;
 mod commands;
+mod essence;
 mod exactness;
 mod layers;
 mod program;
