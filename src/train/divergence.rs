@@ -17,14 +17,13 @@ const USUAL_RATE: f32 = 1e-3;
 
 /// Whether a mean binary cross-entropy (nats a pixel) after a whole epoch says that training has failed.
 pub(super) fn has_diverged(validation_loss: f64) -> bool {
-    // Written so that NaN counts.
-    !(validation_loss.abs() < BEYOND_PROBABILITY)
+    validation_loss.is_nan() || validation_loss.abs() >= BEYOND_PROBABILITY
 }
 
 /// The error that ends the run: `what` happened at the step `step` with the learning rate `rate`. The last good
 /// checkpoint is a run folder and a step.
 pub(super) fn error(what: &str, step: u64, rate: f32, last_good: Option<(&Path, u64)>) -> Error {
-    let smaller = if rate > USUAL_RATE { USUAL_RATE } else { rate / 10.0 };
+    let smaller = if rate > USUAL_RATE { USUAL_RATE.to_string() } else { format!("{:.0e}", rate / 10.0) };
     let way_back = match last_good {
         Some((folder, saved)) => {
             let folder = printable(folder);
@@ -57,8 +56,11 @@ mod tests {
         let saved = (Path::new("runs/a"), 25);
         let text = error("the loss became NaN", 30, 1e6, Some(saved)).to_string();
         assert!(text.contains("step 25 in runs/a"), "{text}");
-        assert!(text.ends_with("aescope resume runs/a --learning-rate 0.001 --run runs/a-rate-0.001"), "{text}");
+        assert!(
+            text.ends_with("aescope resume runs/a --learning-rate 0.001 --run runs/a-rate-0.001"),
+            "{text}"
+        );
         let text = error("the loss became NaN", 30, 1e-3, None).to_string();
-        assert!(text.ends_with("--learning-rate 0.0001"), "{text}");
+        assert!(text.ends_with("--learning-rate 1e-4"), "{text}");
     }
 }

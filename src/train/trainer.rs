@@ -7,8 +7,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use super::progress::TrainState;
-use super::{divergence, samples};
 use super::speed::{Speed, Stopwatch};
+use super::{divergence, samples};
 use crate::checkpoint::{DataIdentity, RunFolder, RunIdentity};
 use crate::config::{Pace, RunConfig};
 use crate::data::Dataset;
@@ -224,7 +224,7 @@ impl Trainer {
         let record = self.setup.state.close_epoch(self.setup.config.seed, validation.loss);
         self.tell(Event::Epoch(record));
         let last = record.epoch >= self.setup.config.epochs;
-        if last || record.epoch % self.setup.save_every.max(1) == 0 {
+        if last || record.epoch.is_multiple_of(self.setup.save_every.max(1)) {
             self.ask_to_save(SaveReason::Epoch);
             self.save_when_due()?;
         }
@@ -324,7 +324,9 @@ impl Trainer {
                 self.save_due = Some(SaveDue { at: now + SAVE_AGAIN_AFTER, ..due });
                 if self.warned_at.is_none_or(|warned_at| now - warned_at >= WARN_EVERY) {
                     self.warned_at = Some(now);
-                    self.tell(Event::Warning(format!("{error}; training goes on, and so do attempts to save")));
+                    self.tell(Event::Warning(format!(
+                        "{error}; training goes on, and so do attempts to save"
+                    )));
                 }
                 Ok(())
             }
@@ -461,3 +463,8 @@ impl Setup {
         }
     }
 }
+
+#[cfg(test)]
+mod interruptions;
+#[cfg(test)]
+mod saving;

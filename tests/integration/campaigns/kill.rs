@@ -88,7 +88,9 @@ fn at_random_moments(mut campaign: Campaign) {
         child.kill().expect("killed");
         let output = child.wait_with_output().expect("its output");
         campaign.count(match early {
-            Some(status) => Err(format!("ended by itself, {status}: {}", String::from_utf8_lossy(&output.stderr))),
+            Some(status) => {
+                Err(format!("ended by itself, {status}: {}", String::from_utf8_lossy(&output.stderr)))
+            }
             None => run.check(&output.stdout, &leftovers),
         });
     }
@@ -110,7 +112,17 @@ fn at_random_moments_long() {
 
 /// The system calls of a start, a recovery, a save and a prune.
 const CALLS: [&str; 12] = [
-    "openat", "read", "write", "lseek", "fsync", "rename", "unlink", "flock", "mkdir", "getdents64", "statx",
+    "openat",
+    "read",
+    "write",
+    "lseek",
+    "fsync",
+    "rename",
+    "unlink",
+    "flock",
+    "mkdir",
+    "getdents64",
+    "statx",
     "close",
 ];
 
@@ -137,7 +149,8 @@ fn at_system_calls(mut campaign: Campaign) {
             let leftovers = scratch_files(&run.folder());
             // It ends by itself soon after the last call that can be meant.
             let words = run.words().replace("--epochs 1000000", "--epochs 12");
-            let output = piped(wrapped(run.home.path(), &wrapper, &words)).wait_with_output().expect("output");
+            let output =
+                piped(wrapped(run.home.path(), &wrapper, &words)).wait_with_output().expect("output");
             killed += u32::from(!output.status.success());
             outcome = outcome
                 .and_then(|()| run.check(&output.stdout, &leftovers))
@@ -164,9 +177,11 @@ fn goes_on_to_the_end(run: &mut Run) -> Result<(), String> {
 }
 
 fn only_checkpoints(folder: &Path) -> Result<(), String> {
-    let names = std::fs::read_dir(folder).expect("the run folder").map(|entry| entry.expect("a name").file_name());
+    let names =
+        std::fs::read_dir(folder).expect("the run folder").map(|entry| entry.expect("a name").file_name());
     let names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
-    let expected = |name: &String| name == ".lock" || (name.starts_with("step-") && name.ends_with(".aescope"));
+    let expected =
+        |name: &String| name == ".lock" || (name.starts_with("step-") && name.ends_with(".aescope"));
     // The newest two and the best.
     if names.iter().all(expected) && names.len() <= 4 { Ok(()) } else { Err(format!("left: {names:?}")) }
 }

@@ -14,7 +14,7 @@
 //! | campaign | what is done | what must hold |
 //! | --- | --- | --- |
 //! | `kill` | SIGKILL at random moments, and at the n-th system call of each kind | nothing acknowledged is lost |
-//! | `exact` | a chain of random kills (every single step: `train::trainer::interruptions` in the library) | same bits |
+//! | `exact` | a chain of random kills (every single step: `cargo test --release --lib interruptions`) | same bits |
 //! | `damage` | flips, holes, cuts and forged contents of checkpoints and images | refused, in bounded memory |
 //! | `disk` | full, read-only and vanished folders, failing syncs, renames and removals | saving recovers |
 //! | `time` | SIGSTOP and SIGCONT, a clock that jumps, forged file times | same bits, same files |

@@ -35,7 +35,8 @@ fn one(rate: &str, seed: u32) -> Result<(), String> {
     let good = run(home.path(), &format!("train {TINY} --seed {seed} --epochs 3 --run good --headless"));
     assert!(good.status.success(), "{}", stderr(&good));
     let before = newest_valid(&home.path().join("good")).map_err(|error| error.to_string())?.checkpoint;
-    let words = format!("resume good --data data --learning-rate {rate} --epochs 100 --run branch --headless");
+    let words =
+        format!("resume good --data data --learning-rate {rate} --epochs 100 --run branch --headless");
     let output = run(home.path(), &words);
     let message = stderr(&output);
     let offered = message.split("aescope ").last().unwrap_or_default().trim();

@@ -1,17 +1,16 @@
 //! Simultaneous starts, things in the way, open masks and hostile names.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use rustix::process::Signal;
 
 use super::{Campaign, TINY, home, piped, wait_until, wrapped};
-use crate::program::{PROGRAM, aescope, signal, stderr, wait};
+use crate::program::{aescope, run, signal, stderr, wait};
 
 /// All start at the same moment, when the gate they wait at opens: one becomes the owner.
 fn simultaneous_starts(mut campaign: Campaign, at_once: u32) {
@@ -86,31 +85,42 @@ const OBSTACLES: [Obstacle; 6] = [
     ("a socket", |at, _| drop(std::os::unix::net::UnixListener::bind(at).expect("a socket"))),
 ];
 
-/// Where: the first checkpoint, a later one, the lock, an unfinished file, the run folder, the images.
-const PLACES: [&str; 6] = [
-    "r/step-00000010.aescope",
-    "r/step-00000020.aescope",
-    "r/.lock",
-    "r/.step-00000010-0123456789abcdef.scratch",
-    "r",
-    "data/images-idx3-ubyte",
-];
+/// What looks like the newest checkpoint of a run.
+const AHEAD: &str = "r/step-00009990.aescope";
+/// A checkpoint that is still to come when something is put in its place.
+const TO_COME: &str = "r/step-00000040.aescope";
+
+/// Where: a checkpoint to come, one ahead of a run that is resumed, the lock, an unfinished file, the run folder,
+/// the images.
+const PLACES: [&str; 6] =
+    [TO_COME, AHEAD, "r/.lock", "r/.step-00000010-0123456789abcdef.scratch", "r", "data/images-idx3-ubyte"];
 
 fn obstacle(place: &str, (name, put): Obstacle) -> Result<(), String> {
     let home = home();
     let outside = home.path().join("outside");
     fs::write(&outside, b"precious").expect("a file");
     let at = home.path().join(place);
-    if place.starts_with("r/") {
-        fs::create_dir(home.path().join("r")).expect("a folder");
+    let mut words = format!("train {TINY} --epochs 6 --pace 100 --run r --json");
+    if place == AHEAD {
+        let made = run(home.path(), &format!("train {TINY} --epochs 2 --run r --headless"));
+        assert!(made.status.success(), "{}", stderr(&made));
+        words = "resume r --data data --epochs 4 --json".into();
     } else if place.starts_with("data/") {
         fs::remove_file(&at).expect("removed");
+    } else if place.starts_with("r/") && place != TO_COME {
+        fs::create_dir(home.path().join("r")).expect("a folder");
     }
-    put(&at, &outside);
-    let kind = fs::symlink_metadata(&at).expect("it stands").file_type();
+    if place != TO_COME {
+        put(&at, &outside);
+    }
     // A mask that allows everything: what is private must be asked to be.
-    let words = format!("train {TINY} --epochs 4 --run r --json");
     let mut child = piped(wrapped(home.path(), &["sh", "-c", "umask 000; exec \"$@\"", "sh"], &words));
+    if place == TO_COME {
+        // Without it the next line would say so.
+        let _ = wait_until("a first save", || home.path().join("r/step-00000010.aescope").exists());
+        put(&at, &outside);
+    }
+    let kind = fs::symlink_metadata(&at).expect("it stands").file_type();
     let status = wait(&mut child);
     let output = child.wait_with_output().expect("its output");
     let case = format!("{name} at {place}: {status}, {}", stderr(&output));
@@ -122,14 +132,15 @@ fn obstacle(place: &str, (name, put): Obstacle) -> Result<(), String> {
     }
     let unfinished = place.ends_with(".scratch");
     let folder_as_run = place == "r" && name == "a folder";
-    if status.code() == Some(0) != (unfinished || folder_as_run || place.contains("step-")) {
+    let may_succeed = unfinished || folder_as_run || place.contains("step-");
+    if (status.code() == Some(0)) != may_succeed {
         return Err(case);
     }
     let there = fs::symlink_metadata(&at).map(|at| at.file_type());
     if !there.is_ok_and(|there| there == kind) {
         return Err(format!("it was replaced or removed: {case}"));
     }
-    private(&home.path().join("r"), folder_as_run || place.starts_with("r/"))
+    private(&home.path().join("r"), folder_as_run || (place.starts_with("r/") && place != TO_COME))
 }
 
 /// Files 0600; folders that the program made 0700.
@@ -197,7 +208,7 @@ const PIECES: [&[u8]; 14] = [
 
 fn hostile_name(random: &mut aescope::random::Random) -> PathBuf {
     let mut name = b"n".to_vec();
-    for _ in 0..1 + random.below(4) {
+    for _ in 0..=random.below(4) {
         name.extend_from_slice(PIECES[random.below(PIECES.len() as u32) as usize]);
     }
     std::ffi::OsStr::from_bytes(&name).into()
@@ -209,7 +220,8 @@ fn is_inert(bytes: &[u8]) -> Result<(), String> {
         (c.is_control() && *c != '\n')
             || matches!(*c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
-    let text = std::str::from_utf8(bytes).map_err(|_| format!("no text: {}", String::from_utf8_lossy(bytes)))?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|_| format!("no text: {}", String::from_utf8_lossy(bytes)))?;
     match text.chars().find(active) {
         Some(c) => Err(format!("{c:?} in {text:?}")),
         None => Ok(()),
