@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{ColorChoice, DataChoice, OnHangup, Pace};
@@ -61,7 +62,7 @@ pub struct ResumeArgs {
     /// Which images.
     #[command(flatten)]
     pub data: DataArgs,
-    /// May repeat what the checkpoint holds, and may change the number of epochs.
+    /// May repeat what the checkpoint holds, may change the number of epochs, and with a new `--run` the rate.
     #[command(flatten)]
     pub model: ModelArgs,
     /// How it is carried out.
@@ -104,7 +105,7 @@ pub struct EvalArgs {
 pub struct DataArgs {
     /// mnist-5k (inside the program), mnist (in the data folder), or a folder of IDX files
     /// [default: mnist where it has been fetched, else mnist-5k]
-    #[arg(long, env = "AESCOPE_DATA", value_name = "D")]
+    #[arg(long, env = "AESCOPE_DATA", value_name = "D", value_parser = OsStringValueParser::new().map(data_choice))]
     pub data: Option<DataChoice>,
     /// Where fetched data sets are, each in a folder of its own [default: ~/.local/share/aescope]
     #[arg(long, env = "AESCOPE_DATA_DIR", value_name = "DIR")]
@@ -172,6 +173,14 @@ pub struct OutputArgs {
     pub on_hangup: OnHangup,
 }
 
+/// A folder may have a name that is no text.
+fn data_choice(name: OsString) -> DataChoice {
+    match name.to_str().map(str::parse) {
+        Some(Ok(choice)) => choice,
+        _ => DataChoice::Folder(name.into()),
+    }
+}
+
 fn learning_rate(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
@@ -221,6 +230,16 @@ mod tests {
         assert!(matches!(parse("aescope resume").command, Command::Resume(_)));
         assert!(matches!(parse("aescope eval x --json").command, Command::Eval(_)));
         assert!(Cli::try_parse_from(with_default_command(["aescope".into(), "--help".into()])).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_data_folder_may_have_a_name_that_is_no_text() {
+        use std::os::unix::ffi::OsStringExt;
+        let folder = OsString::from_vec(b"images\xff".to_vec());
+        let words = ["aescope".into(), "eval".into(), "x".into(), "--data".into(), folder.clone()];
+        let Command::Eval(args) = Cli::parse_from(words).command else { panic!("not eval") };
+        assert_eq!(args.data.data, Some(DataChoice::Folder(folder.into())));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(super) fn train(args: &TrainArgs, linger: bool) -> Result<Prepared, Error> {
 
 /// A run that goes on.
 pub(super) fn resume(args: &ResumeArgs, linger: bool) -> Result<Prepared, Error> {
-    let found = locate::checkpoint(args.from.as_deref())?.ok_or_else(|| {
+    let mut found = locate::checkpoint(args.from.as_deref())?.ok_or_else(|| {
         Error::Usage(format!("no run in {}/ to resume: start one with `aescope train`", locate::RUNS))
     })?;
     let config = resumed_config(&args.model, &found.checkpoint)?;
@@ -46,6 +46,10 @@ pub(super) fn resume(args: &ResumeArgs, linger: bool) -> Result<Prepared, Error>
     };
     same_data(&dataset, &found)?;
     let (folder_path, continues) = resumed_folder(args, &found)?;
+    if continues && config.learning_rate != found.checkpoint.config.learning_rate {
+        return Err(another_rate(&config, &found));
+    }
+    found.checkpoint.config = config.clone();
     let policy = policy(&args.run);
     let mut run = found.checkpoint.run.clone();
     let folder = if continues {
@@ -153,8 +157,8 @@ fn default_epochs(train_images: usize) -> u32 {
     (reference_images / train_images.max(1)).clamp(20, 300) as u32
 }
 
-/// The checkpoint's configuration with the number of epochs that was asked for; any other difference is
-/// refused, since it would be another run.
+/// The checkpoint's configuration with the number of epochs and the learning rate that were asked for; any other
+/// difference is refused, since it would be another run.
 fn resumed_config(args: &ModelArgs, checkpoint: &Checkpoint) -> Result<RunConfig, Error> {
     let stored = &checkpoint.config;
     let list = |sizes: &[u32]| sizes.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
@@ -162,7 +166,6 @@ fn resumed_config(args: &ModelArgs, checkpoint: &Checkpoint) -> Result<RunConfig
         ("batch-size", args.batch_size.map(|n| n.to_string()), stored.batch_size.to_string()),
         ("code", args.code.map(|n| n.to_string()), stored.code.to_string()),
         ("hidden", args.hidden.as_deref().map(list), list(&stored.hidden)),
-        ("learning-rate", args.learning_rate.map(|r| r.to_string()), stored.learning_rate.to_string()),
         ("seed", args.seed.map(|n| n.to_string()), stored.seed.to_string()),
     ];
     for (name, asked, stored) in asked_and_stored {
@@ -180,8 +183,23 @@ fn resumed_config(args: &ModelArgs, checkpoint: &Checkpoint) -> Result<RunConfig
         Some(epochs) if epochs < begun => Err(Error::Usage(format!(
             "--epochs {epochs}: the run is in epoch {begun} already; name at least {begun}"
         ))),
-        epochs => Ok(RunConfig { epochs: epochs.unwrap_or(stored.epochs), ..stored.clone() }),
+        epochs => Ok(RunConfig {
+            epochs: epochs.unwrap_or(stored.epochs),
+            learning_rate: args.learning_rate.unwrap_or(stored.learning_rate),
+            ..stored.clone()
+        }),
     }
+}
+
+/// Every checkpoint of a folder is a function of its configuration, so another rate needs another folder.
+fn another_rate(config: &RunConfig, found: &Found) -> Error {
+    let (asked, path) = (config.learning_rate, printable(&found.path));
+    let parent = printable(found.path.parent().unwrap_or(Path::new(".")));
+    Error::Usage(format!(
+        "--learning-rate {asked}: {path} was trained with {}; leave it out to go on, or branch off with the new \
+         rate into a folder of its own: --run {parent}-rate-{asked}",
+        found.checkpoint.config.learning_rate
+    ))
 }
 
 fn same_data(dataset: &Dataset, found: &Found) -> Result<(), Error> {

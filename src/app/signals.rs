@@ -13,6 +13,9 @@ use crate::config::OnHangup;
 use crate::error::Error;
 use crate::message::{Command, EndReason};
 
+/// SIGXFSZ on Linux and on the BSDs; its default meaning is the end of the process.
+const FILE_TOO_LARGE: i32 = 25;
+
 /// The first signal that came, if any.
 #[derive(Clone, Default)]
 pub(super) struct Received {
@@ -44,6 +47,8 @@ pub(super) fn watch(
 ) -> Result<Received, Error> {
     let received = Received::default();
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
+    // A file that may not grow any more (`ulimit -f`) is then an error like any other.
+    let _ = signal(SignalKind::from_raw(FILE_TOO_LARGE));
     let ignored = ignored_at_start();
     for kind in kinds.into_iter().filter(|kind| ignored >> (kind.as_raw_value() - 1) & 1 == 0) {
         let mut stream = signal(kind)

@@ -165,6 +165,15 @@ impl Checkpoint {
         consistency::check(self)
     }
 
+    /// Whether every weight, moment and sum is a finite number, so that training can go on from here.
+    pub fn is_finite(&self) -> bool {
+        let weights = self.weights.iter().map(|tensor| &tensor.values);
+        let mut tensors = weights.chain(&self.first_moments).chain(&self.second_moments);
+        // Without a branch for each number, so that it costs next to nothing beside the checksums.
+        let all = |values: &Vec<f32>| values.iter().fold(true, |all, value| all & value.is_finite());
+        self.progress.epoch_loss_sum.is_finite() && tensors.all(all)
+    }
+
     /// Mean validation loss of exactly this state, known only at the end of an epoch.
     pub fn validation_loss(&self) -> Option<f64> {
         let last = self.history.last()?;

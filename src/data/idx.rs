@@ -5,7 +5,7 @@
 //! every field is checked before the body is touched, the body must be exactly as long as declared, and
 //! memory grows with what has really arrived. It knows one file at a time, not what a set consists of.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -58,10 +58,23 @@ pub(super) fn read_file(path: &Path, content: Content) -> Result<Array, DataErro
     let file = name_of(path);
     let refused = |source| DataError::Read { file: file.clone(), source };
     regular(&file, &fs::metadata(path).map_err(refused)?)?;
-    let handle = File::open(path).map_err(refused)?;
+    let handle = open(path).map_err(refused)?;
     let metadata = handle.metadata().map_err(refused)?;
     regular(&file, &metadata)?;
     read(&file, BufReader::with_capacity(READ_BUFFER, handle), metadata.len(), content)
+}
+
+/// Opens without waiting, whatever has come to stand at `path` since it was looked at.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed());
+    }
+    options.open(path)
 }
 
 /// Reads an array from `source`, which holds `length` bytes and is called `file` in errors.

@@ -20,6 +20,14 @@ use sha2::{Digest, Sha256};
 use crate::config::DataChoice;
 use crate::error::DataError;
 
+/// The reader of a single file, for the fuzzer: whether these bytes are images or labels.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz_idx(bytes: &[u8]) -> bool {
+    let contents = [idx::Content::Images { at_least: 1 }, idx::Content::Labels { images: 3 }];
+    contents.into_iter().any(|content| idx::read("input", bytes, bytes.len() as u64, content).is_ok())
+}
+
 /// The folder inside the data folder where the full set belongs.
 const FULL_SET: &str = "mnist";
 

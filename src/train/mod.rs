@@ -8,10 +8,11 @@
 //! The same loop serves browsing: a trainer whose phase is `Browsing` answers `Watch` and `Stop` and makes
 //! no step.
 //!
-//! What can fail: a save (a warning; training goes on and the next save tries again), a loss that is no
-//! number any more (training breaks off with the last good checkpoint on disk), the last save at a stop
-//! (an error, since there is no next one).
+//! What can fail: a save (a warning; training goes on and saving is tried again until it succeeds), a loss
+//! that is no number any more (training breaks off with the last good checkpoint on disk), the last save at
+//! a stop (an error, since there is no next one).
 
+mod divergence;
 mod progress;
 pub mod restore;
 mod samples;

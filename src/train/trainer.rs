@@ -7,12 +7,12 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use super::progress::TrainState;
-use super::samples;
 use super::speed::{Speed, Stopwatch};
+use super::{divergence, samples};
 use crate::checkpoint::{DataIdentity, RunFolder, RunIdentity};
 use crate::config::{Pace, RunConfig};
 use crate::data::Dataset;
-use crate::error::{Error, printable};
+use crate::error::Error;
 use crate::message::{
     Command, EndReason, EndReport, Event, Phase, RunInfo, Sample, SaveReason, Snapshot, TestResult,
 };
@@ -22,6 +22,10 @@ use crate::model::Learner;
 const NUMBERS_EVERY: Duration = Duration::from_millis(100);
 /// How often the watched samples are computed anew while training, at most.
 const SAMPLES_EVERY: Duration = Duration::from_millis(250);
+/// How soon a save that failed is tried again.
+const SAVE_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// How often a save that keeps failing is told.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// The trainer's ends of the channels.
 pub struct Links {
@@ -67,6 +71,13 @@ pub struct Setup {
     pub warnings: Vec<String>,
 }
 
+/// A save that is to be made between two steps.
+#[derive(Clone, Copy)]
+struct SaveDue {
+    reason: SaveReason,
+    at: Instant,
+}
+
 /// Makes steps until the run is complete or a reader says stop.
 pub struct Trainer {
     setup: Setup,
@@ -74,6 +85,9 @@ pub struct Trainer {
     phase: Phase,
     pace: Pace,
     saved_step: Option<u64>,
+    save_due: Option<SaveDue>,
+    /// When it was last told that a save failed; `None` while saving works.
+    warned_at: Option<Instant>,
     watched: Vec<u32>,
     samples: Vec<Sample>,
     samples_due: Instant,
@@ -102,6 +116,8 @@ impl Trainer {
             phase,
             pace: setup.pace,
             saved_step: setup.saved.then_some(step),
+            save_due: None,
+            warned_at: None,
             watched: Vec::new(),
             samples: Vec::new(),
             samples_due: now,
@@ -140,6 +156,10 @@ impl Trainer {
         if self.phase == Phase::Finished {
             self.tell_completed();
         }
+        if self.saved_step.is_none() && self.setup.state.progress.step > 0 {
+            // A run that branches off has a home of its own from the first moment.
+            self.ask_to_save(SaveReason::Stop);
+        }
         self.publish_now();
         loop {
             self.take_commands();
@@ -147,13 +167,14 @@ impl Trainer {
                 self.save_at_end(SaveReason::Stop)?;
                 return Ok(EndReport { reason, test: self.test() });
             }
+            self.save_when_due()?;
             match self.phase {
                 Phase::Training => self.train_on()?,
                 Phase::Finished | Phase::Browsing if !self.setup.linger => {
                     self.save_at_end(SaveReason::Epoch)?;
                     return Ok(EndReport { reason: EndReason::Finished, test: self.test() });
                 }
-                _ => self.wait_for_command(None),
+                _ => self.wait_for_command(self.save_due.map(|due| due.at)),
             }
         }
     }
@@ -176,7 +197,8 @@ impl Trainer {
             self.setup.state.next_batch().iter().map(|&image| train.image(image as usize)).collect();
         let loss = self.setup.learner.step(&batch);
         if !loss.is_finite() {
-            return Err(self.diverged(loss));
+            let step = self.setup.state.progress.step + 1;
+            return Err(self.diverged(&format!("the loss became {loss}"), step));
         }
         self.setup.state.count_step(loss);
         if let Pace::StepsPerSecond(steps) = self.pace {
@@ -187,22 +209,27 @@ impl Trainer {
         }
         self.publish_when_due();
         if self.setup.state.epoch_is_over() {
-            self.close_epoch();
+            self.close_epoch()?;
         }
         Ok(())
     }
 
-    fn close_epoch(&mut self) {
+    fn close_epoch(&mut self) -> Result<(), Error> {
         self.measure_speed();
         self.hold_clocks();
         let closing = Instant::now();
         self.setup.state.progress.epoch_seconds += self.epoch_clock.take();
         let validation = self.setup.learner.model().evaluate(self.setup.dataset.validation.bytes());
+        if divergence::has_diverged(validation.loss) {
+            let loss = format!("the validation loss became {}", validation.loss);
+            return Err(self.diverged(&loss, self.setup.state.progress.step));
+        }
         let record = self.setup.state.close_epoch(self.setup.config.seed, validation.loss);
         self.tell(Event::Epoch(record));
         let last = record.epoch >= self.setup.config.epochs;
         if last || record.epoch.is_multiple_of(self.setup.save_every.max(1)) {
-            self.save(SaveReason::Epoch);
+            self.ask_to_save(SaveReason::Epoch);
+            self.save_when_due()?;
         }
         self.speed.measured_closing(closing.elapsed().as_secs_f64());
         if last {
@@ -210,6 +237,7 @@ impl Trainer {
             self.tell_completed();
             self.publish_now();
         }
+        Ok(())
     }
 
     fn take_commands(&mut self) {
@@ -234,7 +262,10 @@ impl Trainer {
         match received {
             Some(command) => self.obey(command),
             None if deadline.is_none() => self.stop = Some(EndReason::Stopped),
-            None => std::thread::sleep(self.next_step_at.saturating_duration_since(Instant::now())),
+            None => {
+                let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+                std::thread::sleep(left.unwrap_or_default());
+            }
         }
     }
 
@@ -242,7 +273,7 @@ impl Trainer {
         match (command, self.phase) {
             (Command::Pause, Phase::Training) => self.phase = Phase::Paused,
             (Command::Resume, Phase::Paused) => self.phase = Phase::Training,
-            (Command::Save, phase) if phase != Phase::Browsing => self.save(SaveReason::Hand),
+            (Command::Save, phase) if phase != Phase::Browsing => self.ask_to_save(SaveReason::Hand),
             (Command::SetPace(pace), _) => {
                 self.pace = pace;
                 self.next_step_at = Instant::now();
@@ -272,20 +303,47 @@ impl Trainer {
         self.publish_now();
     }
 
-    /// Saves; a failure is told and the run goes on, so that the next save can try again.
-    fn save(&mut self, reason: SaveReason) {
+    /// Wishes a save before the next step. While saving fails, only a person's wish hastens the next attempt.
+    fn ask_to_save(&mut self, reason: SaveReason) {
+        let now = Instant::now();
+        let by_hand = |due: SaveDue| due.reason == SaveReason::Hand;
+        self.save_due = Some(match self.save_due {
+            Some(due) if by_hand(due) && reason != SaveReason::Hand => due,
+            Some(due) if reason != SaveReason::Hand => SaveDue { reason, at: due.at },
+            _ => SaveDue { reason, at: now },
+        });
+        if reason == SaveReason::Hand {
+            self.warned_at = None;
+        }
+    }
+
+    /// Makes the save that is due. A failure is told, the run goes on, and it is tried again before long.
+    fn save_when_due(&mut self) -> Result<(), Error> {
+        let now = Instant::now();
+        let Some(due) = self.save_due.filter(|due| due.at <= now) else { return Ok(()) };
         self.hold_clocks();
-        if let Err(error) = self.try_save(reason) {
-            self.tell(Event::Warning(format!("{error}; training goes on, the next save tries again")));
+        match self.try_save(due.reason) {
+            Err(Error::Checkpoint(error)) => {
+                self.save_due = Some(SaveDue { at: now + SAVE_AGAIN_AFTER, ..due });
+                if self.warned_at.is_none_or(|warned_at| now - warned_at >= WARN_EVERY) {
+                    self.warned_at = Some(now);
+                    self.tell(Event::Warning(format!(
+                        "{error}; training goes on, and so do attempts to save"
+                    )));
+                }
+                Ok(())
+            }
+            other => other,
         }
     }
 
     fn save_at_end(&mut self, reason: SaveReason) -> Result<(), Error> {
         self.hold_clocks();
-        if self.saved_step == Some(self.setup.state.progress.step) {
+        let by_hand = self.save_due.is_some_and(|due| due.reason == SaveReason::Hand);
+        if self.saved_step == Some(self.setup.state.progress.step) && !by_hand {
             return Ok(());
         }
-        self.try_save(reason)
+        self.try_save(if by_hand { SaveReason::Hand } else { reason })
     }
 
     fn try_save(&mut self, reason: SaveReason) -> Result<(), Error> {
@@ -294,24 +352,24 @@ impl Trainer {
         }
         self.setup.state.progress.epoch_seconds += self.epoch_clock.take();
         let checkpoint = self.setup.checkpoint(reason);
+        if !checkpoint.is_finite() {
+            return Err(self.diverged("the weights became infinite or no numbers", checkpoint.progress.step));
+        }
         let Some(folder) = &mut self.setup.folder else { return Ok(()) };
         let saved = folder.save(&checkpoint)?;
-        self.saved_step = Some(saved.step);
+        let not_removed = folder.take_prune_fault();
+        (self.saved_step, self.save_due, self.warned_at) = (Some(saved.step), None, None);
         self.tell(Event::Saved(saved));
+        if let Some(error) = not_removed {
+            self.tell(Event::Warning(format!("{error}; it is tried again after the next save")));
+        }
+        self.publish_now();
         Ok(())
     }
 
-    fn diverged(&self, loss: f64) -> Error {
-        let last_good = match (&self.setup.folder, self.saved_step) {
-            (Some(folder), Some(step)) => format!(
-                "the last good checkpoint is step {step} in {}; start again with a smaller --learning-rate",
-                printable(folder.folder())
-            ),
-            _ => "nothing was saved yet; start again with a smaller --learning-rate".into(),
-        };
-        let step = self.setup.state.progress.step + 1;
-        let rate = self.setup.config.learning_rate;
-        Error::Training(format!("the loss became {loss} at step {step} (learning rate {rate}): {last_good}"))
+    fn diverged(&self, what: &str, step: u64) -> Error {
+        let folder = self.setup.folder.as_ref().map(RunFolder::folder);
+        divergence::error(what, step, self.setup.config.learning_rate, folder.zip(self.saved_step))
     }
 
     fn test(&self) -> TestResult {
@@ -408,3 +466,8 @@ impl Setup {
         }
     }
 }
+
+#[cfg(test)]
+mod interruptions;
+#[cfg(test)]
+mod saving;

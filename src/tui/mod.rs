@@ -30,4 +30,7 @@ pub use keys::{Action, BINDINGS, Binding, Key, key_table};
 pub use options::ScreenOptions;
 pub use run::run;
 pub use state::{Effect, Msg, ScreenEnd};
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use terminal::fuzz_keys;
 pub use terminal::restore;

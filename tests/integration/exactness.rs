@@ -4,27 +4,13 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use aescope::checkpoint::{self, Checkpoint};
+use aescope::checkpoint;
 use rustix::process::Signal;
 
+use crate::essence::{Essence, essence};
 use crate::program::{aescope, json_lines, run, signal, stderr, wait};
 
-/// Everything of a checkpoint that must be the same, as bits; measured times and dates are not.
-fn essence(folder: &Path) -> (u64, Vec<u32>, Vec<u64>) {
-    let Checkpoint { progress, history, losses, recent, weights, first_moments, second_moments, .. } =
-        checkpoint::newest_valid(folder).expect("a checkpoint").checkpoint;
-    let parameters = weights.iter().flat_map(|tensor| &tensor.values);
-    let moments = first_moments.iter().chain(&second_moments).flatten();
-    let buckets = losses.buckets().iter().flat_map(|b| [b.min, b.max]);
-    let floats = parameters.chain(moments).copied().chain(recent).chain(buckets).map(f32::to_bits).collect();
-    let epochs = history.iter().flat_map(|record| [record.train_loss, record.validation_loss]);
-    let sums = losses.buckets().iter().map(|bucket| bucket.sum);
-    let partial = [progress.epoch_loss_sum, progress.best.map_or(0.0, |best| best.validation_loss)];
-    let doubles = epochs.chain(sums).chain(partial).map(f64::to_bits).collect();
-    (progress.step, floats, doubles)
-}
-
-fn train(folder: &Path, run_folder: &str, options: &str) -> (u64, Vec<u32>, Vec<u64>) {
+fn train(folder: &Path, run_folder: &str, options: &str) -> Essence {
     let output = run(folder, &format!("train --data mnist-5k --run {run_folder} --headless {options}"));
     assert!(output.status.success(), "{}", stderr(&output));
     essence(&folder.join(run_folder))

@@ -2,6 +2,7 @@
 
 mod campaigns;
 mod commands;
+mod essence;
 mod exactness;
 mod golden;
 mod layers;

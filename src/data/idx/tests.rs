@@ -181,6 +181,19 @@ fn only_regular_files_are_read() {
     assert!(matches!(error, DataError::Read { .. }), "{error}");
 }
 
+/// A pipe that takes a file's place after the look at it.
+#[test]
+#[cfg(target_os = "linux")]
+fn opening_does_not_wait_for_the_other_end_of_a_pipe() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("images-idx3-ubyte");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let metadata = super::open(&pipe).unwrap().metadata().unwrap();
+    assert!(super::regular("images", &metadata).is_err());
+}
+
 #[test]
 fn an_error_of_the_system_is_not_taken_for_damage() {
     struct Failing;

@@ -134,6 +134,15 @@ impl Decoder {
     }
 }
 
+/// The decoder, for the fuzzer: the number of keys in these bytes.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz_keys(bytes: &[u8]) -> usize {
+    let mut decoder = Decoder::new();
+    let keys = bytes.iter().filter_map(|&byte| decoder.push(byte)).count();
+    keys + usize::from(decoder.flush().is_some())
+}
+
 /// The key of a `CSI` sequence with `parameters` and `last` byte.
 fn csi(parameters: &[u8], last: u8) -> Option<Key> {
     let mut numbers = parameters

@@ -10,6 +10,9 @@ mod input;
 mod tty;
 mod writer;
 
+#[cfg(fuzzing)]
+pub use decode::fuzz_keys;
+
 pub(crate) use ansi::AnsiBackend;
 pub(crate) use input::{Input, listen};
 pub use tty::restore;
