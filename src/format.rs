@@ -60,9 +60,9 @@ pub fn duration(seconds: f64) -> String {
     format!("{:02}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60)
 }
 
-/// A loss in nats a pixel, to the fourth place: `0.0921`.
+/// A loss in nats a pixel, to the fourth place: `0.0921`; one that has blown up keeps its column: `3.47e4`.
 pub fn loss(value: f64) -> String {
-    format!("{value:.4}")
+    if value.abs() < 1e3 || !value.is_finite() { format!("{value:.4}") } else { format!("{value:.2e}") }
 }
 
 /// Whether a character could act on a terminal or on the text around it instead of being seen: controls

@@ -8,7 +8,9 @@ use crate::tui::theme::Role;
 
 /// The prompt, a notice or the keys: the first of these that there is.
 pub(crate) fn footer(pane: &mut Pane, state: &State) {
-    if state.stopping {
+    if state.failure.is_some() {
+        pane.parts(0, 0, &[(" q", Role::Accent), (" leave", Role::Dim)]);
+    } else if state.stopping {
         let doing = if state.snapshot.phase == Phase::Browsing { " closing…" } else { " saving…" };
         pane.parts(0, 0, &[(doing, Role::Warning), ("   Ctrl-C leaves at once, unsaved", Role::Dim)]);
     } else if let Overlay::Prompt(prompt) = &state.overlay {

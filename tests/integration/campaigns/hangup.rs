@@ -62,7 +62,7 @@ fn go_on(ignored: bool, epochs: u32) -> Result<f64, String> {
     let folder = tempfile::tempdir().expect("a folder");
     let trap = if ignored { "trap '' HUP; " } else { "" };
     let line = format!(
-        "{trap}exec \"$0\" train --data mnist-5k --epochs {epochs} --pace 200 --on-hangup continue --run r"
+        "{trap}exec \"$0\" train --data mnist-5k --epochs {epochs} --pace 100 --on-hangup continue --run r"
     );
     let terminal = training(folder.path(), &line)?;
     let mut child = terminal.hang_up();
@@ -112,11 +112,11 @@ fn run(mut campaign: Campaign, limit: Duration, epochs: u32) {
 
 #[test]
 fn dropped_lines() {
-    run(Campaign::short("hangup", 4), Duration::from_secs(10), 24);
+    run(Campaign::short("hangup", 4), Duration::from_secs(10), 12);
 }
 
 #[test]
 #[ignore = "the long form: 100 repeats of each, half an hour"]
 fn dropped_lines_at_length() {
-    run(Campaign::long("hangup", 400), Duration::from_secs(3), 80);
+    run(Campaign::long("hangup", 400), Duration::from_secs(3), 40);
 }

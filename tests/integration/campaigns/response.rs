@@ -129,7 +129,9 @@ fn the_screen_costs_a_hundredth() {
     let mut campaign = Campaign::long("cost", 15);
     let mut ratios = Vec::new();
     while campaign.goes_on() {
-        ratios.push(ratio(ratios.len() % 2 == 0, 600));
+        let ratio = ratio(ratios.len() % 2 == 0, 300);
+        println!("with the screen over without: {ratio:.4}");
+        ratios.push(ratio);
         campaign.count(Ok(()));
     }
     campaign.end();

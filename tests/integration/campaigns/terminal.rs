@@ -201,7 +201,7 @@ fn signals_and_panics() {
 }
 
 #[test]
-#[ignore = "the long form: 100 repeats of each, about an hour"]
+#[ignore = "the long form: 100 repeats of each, half an hour"]
 fn signals_and_panics_at_length() {
     strike_all(Campaign::long("terminal", 3_600), Duration::from_secs(3));
 }
