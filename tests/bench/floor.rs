@@ -52,7 +52,9 @@ impl Lane {
 
     fn load(&mut self, images: &[&[u8]]) {
         self.bytes.clear();
-        images.iter().for_each(|image| self.bytes.extend_from_slice(image));
+        for image in images {
+            self.bytes.extend_from_slice(image);
+        }
         self.code.resize(images.len() * CODE, 0.0);
         self.code_delta.resize(images.len() * CODE, 0.0);
         self.logits.resize(images.len() * PIXELS, 0.0);
@@ -139,7 +141,9 @@ pub(crate) fn rows(parameters: &[Vec<f32>; 4], batch: &[&[u8]], rounds: usize) -
         2.0 * pixels,
         repeat(rounds, || {
             copied.clear();
-            batch.iter().for_each(|image| copied.extend_from_slice(image));
+            for image in batch {
+                copied.extend_from_slice(image);
+            }
             black_box(&mut copied);
         }),
     );
