@@ -1,4 +1,5 @@
 //! The images that are trained on: MNIST's first 48,000 after the validation part, or random bytes.
+#![allow(dead_code)]
 
 use std::io::Read;
 use std::path::Path;

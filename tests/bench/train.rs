@@ -1,16 +1,16 @@
-//! Time of a training epoch, beside dfdx's stock operations, and of each kernel, beside the machine's peak.
+//! Time of a training step and epoch beside dfdx's stock operations; validation, and decoding one image.
 //!
 //! `cargo bench --bench train`, with `AESCOPE_DATA_DIR` naming the folder that holds `mnist/`; without it
 //! random bytes of the same density are used, and the output says so.
 
 mod images;
 mod stock;
-
-use std::hint::black_box;
-use std::time::{Duration, Instant};
+mod timing;
 
 use aescope::model::{Adam, Autoencoder, Learner, instruction_set};
 use images::Images;
+use std::hint::black_box;
+use timing::{Times, repeat, time};
 
 const BATCH: usize = 128;
 const ROUNDS: usize = 7;
@@ -34,7 +34,11 @@ fn main() {
     let images = Images::load();
     println!("{} images, {}; {} kernels", images.count(), images.origin(), instruction_set());
     let wish = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    println!("{:<12} {:>7}  {:>16} {:>16} {:>7}", "epoch", "threads", "aescope", "dfdx stock", "ratio");
+    println!("best / median; a step is the best of single ones, an epoch is 375 of them in a row");
+    println!(
+        "{:<12} {:>7}  {:>16} {:>20} {:>20} {:>7}",
+        "network", "threads", "step", "epoch", "epoch, dfdx stock", "ratio"
+    );
     for network in NETWORKS {
         if wish.as_ref().is_some_and(|wish| !network.name.contains(wish.as_str())) {
             continue;
@@ -56,6 +60,14 @@ fn compare(network: &Network, threads: usize, images: &Images) {
     let mut learner = Learner::new(model, Adam::new(1e-3));
     let mut stock = stock::network(network.name);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let mut single = Vec::new();
+    pool.install(|| {
+        for batch in order.chunks_exact(BATCH).take(steps) {
+            single.push(time(|| {
+                learner.step(batch);
+            }));
+        }
+    });
     for round in 0..ROUNDS {
         ours.push(time(|| {
             pool.install(|| {
@@ -74,8 +86,9 @@ fn compare(network: &Network, threads: usize, images: &Images) {
         }
     }
     let (ours, theirs) = (Times::of(ours, scale), Times::of(theirs, scale));
+    let step = Times::of(single, 1.0);
     let ratio = theirs.best / ours.best;
-    println!("{:<12} {threads:>7}  {ours:>16} {theirs:>16} {ratio:>6.1}x", network.name);
+    println!("{:<12} {threads:>7}  {step:>16} {ours:>20} {theirs:>20} {ratio:>6.1}x", network.name);
 }
 
 fn validate(images: &Images) {
@@ -83,51 +96,16 @@ fn validate(images: &Images) {
     let bytes = &images.bytes()[..784 * 12_000.min(images.count())];
     for threads in [1, 2] {
         let pool = pool(threads);
-        let times = (0..ROUNDS)
-            .map(|_| {
-                time(|| {
-                    black_box(pool.install(|| model.evaluate(bytes)));
-                })
-            })
-            .collect();
-        println!("{:<12} {threads:>7}  {:>16}", "validation", Times::of(times, 1.0));
+        let times = repeat(ROUNDS, || {
+            black_box(pool.install(|| model.evaluate(bytes)));
+        });
+        println!("{:<12} {threads:>7}  {times:>16}", "validation");
     }
     let code = model.encode(&bytes[..784]);
-    let times = (0..1_000).map(|_| time(|| drop(black_box(model.decode(&code))))).collect();
-    println!("{:<12} {:>7}  {:>16}", "decode one", 1, Times::of(times, 1.0));
+    let times = repeat(1_000, || drop(black_box(model.decode(&code))));
+    println!("{:<12} {:>7}  {times:>16}", "decode one", 1);
 }
 
 fn pool(threads: usize) -> rayon::ThreadPool {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started")
-}
-
-fn time(work: impl FnOnce()) -> Duration {
-    let start = Instant::now();
-    work();
-    start.elapsed()
-}
-
-/// Best and median of several rounds, seconds.
-struct Times {
-    best: f64,
-    median: f64,
-}
-
-impl Times {
-    fn of(mut times: Vec<Duration>, scale: f64) -> Self {
-        times.sort_unstable();
-        let seconds = |at: usize| times[at].as_secs_f64() * scale;
-        Self { best: seconds(0), median: seconds(times.len() / 2) }
-    }
-}
-
-impl std::fmt::Display for Times {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let text = if self.best > 1e-3 {
-            format!("{:.1} / {:.1} ms", self.best * 1e3, self.median * 1e3)
-        } else {
-            format!("{:.1} / {:.1} us", self.best * 1e6, self.median * 1e6)
-        };
-        f.pad(&text)
-    }
 }

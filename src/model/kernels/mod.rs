@@ -299,3 +299,24 @@ kernels! {
         adam::adam(s, step, parameters, first, second, gradients);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// Every test of the model, run again with less than the best that the processor has.
+    #[test]
+    fn the_model_passes_its_tests_on_every_path() {
+        if let Ok(wish) = std::env::var("AESCOPE_KERNELS") {
+            assert_eq!(super::instruction_set(), wish, "the processor has what this run is to use");
+            return;
+        }
+        let all = ["portable", "avx2", "avx512"];
+        let most = all.iter().position(|&path| path == super::instruction_set()).expect("a known path");
+        for path in &all[..most] {
+            let this = std::env::current_exe().expect("this test has a file");
+            let run = std::process::Command::new(this).arg("model::").env("AESCOPE_KERNELS", path).output();
+            let run = run.expect("this test can be started");
+            let text = String::from_utf8_lossy(&run.stdout);
+            assert!(run.status.success() && text.contains("ops::tests"), "{path}:\n{text}");
+        }
+    }
+}

@@ -140,7 +140,7 @@ pub(super) fn forward<S: Simd>(
                     (false, 2) => forward_row::<S, 2, false>(s, image, places, weight, stride, bias, to),
                     (false, 3) => forward_row::<S, 3, false>(s, image, places, weight, stride, bias, to),
                     (false, _) => {
-                        forward_row::<S, VECTORS, false>(s, image, places, weight, stride, bias, to)
+                        forward_row::<S, VECTORS, false>(s, image, places, weight, stride, bias, to);
                     }
                 }
             }

@@ -2,6 +2,12 @@
 //!
 //! dfdx 0.13 hands out the storage of a tensor only by copy or element by element. A tensor made from a
 //! vector or by `zeros` is one contiguous vector, so its first element is where all of them begin.
+//!
+//! What the slices rest on: dfdx indexes into its `Vec`, so the reference to the first element points into
+//! one allocation that holds all of them, initialised, and the borrow of the tensor keeps anybody else from
+//! writing to it (`elements`) or from touching it at all (`elements_mut`). A reference to one element is
+//! taken to reach its neighbours in that allocation, which the model of Tree Borrows allows and Stacked
+//! Borrows does not; dfdx has no function that lends the whole.
 
 use dfdx::prelude::*;
 
