@@ -99,7 +99,7 @@ fn jumping_clock(mut campaign: Campaign) {
     child.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", &clock).env("FAKETIME_NO_CACHE", "1");
     // The monotonic clock, on which waiting is based, does not jump on any real system.
     child.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
-    let mut child = super::piped(child);
+    let child = super::piped(child);
     let mut jumped = 0;
     for trial in 0.. {
         if !campaign.goes_on() {
