@@ -95,6 +95,20 @@ mod tests {
         assert!((speed.eta(Pace::Full, 100, 2).unwrap() - 20.0).abs() < 1e-9);
     }
 
+    /// Times come from a clock that stands still while the process is stopped or jumps ahead when it goes on.
+    #[test]
+    fn the_time_left_is_never_negative() {
+        let mut speed = Speed::default();
+        for seconds in [0.0, 1e-9, 1.0, 3.2e7, 0.0, 0.5] {
+            speed.measured_steps(3, seconds);
+            speed.measured_closing(seconds);
+            for pace in [Pace::Full, Pace::StepsPerSecond(0.01), Pace::StepsPerSecond(1e9)] {
+                assert!(speed.eta(pace, 0, 0).unwrap() >= 0.0);
+                assert!(speed.eta(pace, u64::MAX, u64::MAX).is_some_and(|eta| eta.is_finite() && eta >= 0.0));
+            }
+        }
+    }
+
     #[test]
     fn a_pace_can_only_slow_down() {
         let mut speed = Speed::default();

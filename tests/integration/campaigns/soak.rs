@@ -2,6 +2,7 @@
 //! which nothing may grow. `AESCOPE_TRIALS` is the number of minutes.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -35,7 +36,7 @@ fn life(home: &Path, random: &mut Random) -> Result<&'static str, String> {
     let sleep =
         |random: &mut Random, most| std::thread::sleep(Duration::from_millis(u64::from(random.below(most))));
     sleep(random, 4_000);
-    let (mut how, mut fault) = ("killed", None);
+    let (mut how, mut fault, mut starting) = ("killed", None, false);
     match random.below(4) {
         0 => {
             how = "stalled and killed";
@@ -58,7 +59,10 @@ fn life(home: &Path, random: &mut Random) -> Result<&'static str, String> {
             how = "stopped by a signal";
             signal(&child, Signal::TERM);
             let status = wait(&mut child);
-            fault = (status.code() != Some(143)).then(|| format!("at a signal: {status}"));
+            // While it is still starting there is nothing to save, and the signal ends it as it ends any program.
+            let at_once = status.signal() == Some(Signal::TERM.as_raw());
+            fault = (status.code() != Some(143) && !at_once).then(|| format!("at a signal: {status}"));
+            starting = at_once;
         }
         _ => {}
     }
@@ -67,7 +71,11 @@ fn life(home: &Path, random: &mut Random) -> Result<&'static str, String> {
     if let Some(fault) = fault {
         return Err(format!("{fault} ({how})"));
     }
-    let said = acknowledged(&whole_lines(&output.stdout)).unwrap_or(begun);
+    let lines = whole_lines(&output.stdout);
+    if starting && lines.iter().any(|line| line["event"] != "start") {
+        return Err(format!("a signal ended it at once while it trained ({how})"));
+    }
+    let said = acknowledged(&lines).unwrap_or(begun);
     let there = step(&folder);
     if there < said {
         Err(format!("step {said} was acknowledged, {there} is there ({how})"))

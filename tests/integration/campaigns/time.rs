@@ -9,7 +9,7 @@ use rustix::process::Signal;
 
 use super::{Campaign, TINY, home, start, wrapped};
 use crate::essence::essence;
-use crate::program::{run, signal, stderr, wait};
+use crate::program::{run, signal, stderr};
 
 /// Stops and continues a training process again and again.
 fn stops(mut campaign: Campaign) {
@@ -38,7 +38,6 @@ fn stops(mut campaign: Campaign) {
         }
         campaign.count(if running { Ok(()) } else { Err("it ended before the last stop".into()) });
     }
-    wait(&mut child);
     let output = child.wait_with_output().expect("its output");
     assert!(output.status.success(), "{}", stderr(&output));
     figures_are_sane(&output.stdout).expect("times");
@@ -100,7 +99,7 @@ fn jumping_clock(mut campaign: Campaign) {
     child.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", &clock).env("FAKETIME_NO_CACHE", "1");
     // The monotonic clock, on which waiting is based, does not jump on any real system.
     child.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
-    let mut child = super::piped(child);
+    let child = super::piped(child);
     let mut jumped = 0;
     for trial in 0.. {
         if !campaign.goes_on() {
@@ -118,7 +117,6 @@ fn jumping_clock(mut campaign: Campaign) {
     }
     assert!(jumped > 0, "the program's clock never jumped");
     set(0);
-    wait(&mut child);
     let output = child.wait_with_output().expect("its output");
     assert!(output.status.success(), "{}", stderr(&output));
     figures_are_sane(&output.stdout).expect("times");
