@@ -16,8 +16,10 @@ mod divergence;
 mod progress;
 pub mod restore;
 mod samples;
+mod setup;
 mod speed;
 mod trainer;
 
 pub use progress::TrainState;
-pub use trainer::{Links, Setup, Trainer};
+pub use setup::{Links, Setup};
+pub use trainer::Trainer;

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::progress::TrainState;
-use super::trainer::Setup;
+use super::setup::Setup;
 use crate::checkpoint::{Checkpoint, Tensor};
 use crate::config::RunConfig;
 use crate::error::Error;

@@ -74,6 +74,7 @@ mod tests {
         values.truncate(100);
         values.shrink_to_fit();
         assert!(values.iter().enumerate().all(|(at, &value)| value == at as f32));
-        assert_eq!(vec![0.0_f32; 4096].as_ptr().addr() % super::LINE, 0);
+        let large = vec![0.0_f32; 4096];
+        assert_eq!(large.as_ptr().addr() % super::LINE, 0);
     }
 }

@@ -8,15 +8,17 @@
 //! ```
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{mpsc, watch};
 
 use super::*;
-use crate::checkpoint::{Checkpoint, newest_valid};
-use crate::config::{DataChoice, SavePolicy};
-use crate::data;
-use crate::message::{DataInfo, Floors};
-use crate::train::restore;
+use crate::checkpoint::{Checkpoint, RunFolder, RunIdentity, newest_valid};
+use crate::config::{DataChoice, RunConfig, SavePolicy};
+use crate::data::{self, Dataset};
+use crate::message::{DataInfo, Floors, RunInfo};
+use crate::train::{TrainState, restore};
 
 const STEPS: u64 = 300;
 

@@ -2,6 +2,8 @@
 
 use super::interruptions::{tiny_images, trainer};
 use super::*;
+use crate::config::RunConfig;
+use tokio::sync::mpsc;
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
