@@ -44,3 +44,18 @@ fn the_readme_lists_the_keys_of_the_program() {
     let table = format!("| key | what it does |\n| --- | --- |\n{}", rows.collect::<String>());
     assert_eq!(listed, Some(table.as_str()), "paste this between the marks:\n{table}");
 }
+
+/// The file was written once and must stay readable for ever.
+#[test]
+fn the_shipped_checkpoint_opens_and_reconstructs_unseen_digits() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("checkpoints/reference.aescope");
+    let shipped = aescope::checkpoint::read(&path).expect("the shipped checkpoint");
+    assert_eq!((shipped.config.seed, shipped.progress.epoch, shipped.progress.step), (1, 20, 7_500));
+    assert_eq!(shipped.config, RunConfig::default());
+    assert_eq!(shipped.weights.iter().map(|tensor| tensor.values.len()).sum::<usize>(), 50_992);
+    assert_eq!(shipped.history.len(), 20);
+    let digits = data::load(&DataChoice::Embedded, Path::new("")).expect("the embedded digits");
+    let model = aescope::train::restore::model(&shipped).expect("its model");
+    let loss = model.evaluate(digits.test.bytes()).loss;
+    assert!((0.0980..0.0990).contains(&loss), "{loss}");
+}
