@@ -59,11 +59,12 @@ pub fn summary(run: &RunInfo) -> String {
     };
     let so_far =
         if run.step == 0 { String::new() } else { format!("{} trained before; ", counted(run.step, "step")) };
+    let known = |floor: Option<f64>| floor.map_or("unknown".into(), |floor| format!("{floor:.5}"));
     format!(
         "{table}\n\
          run    {name} {place}\n\
          data   {set}, {rows}x{cols}: {train} train, {validation} validation, {test} test\n\
-         floor  train {floor_train:.5}, validation {floor_validation:.5}, test {floor_test:.5}: \
+         floor  train {floor_train}, validation {floor_validation}, test {floor_test}: \
          no model gets below\n\
          train  {so_far}{epochs} of {steps}, batch {batch}, learning rate {rate}, seed {seed}, {threads}\n",
         table = layer_table(run),
@@ -74,9 +75,9 @@ pub fn summary(run: &RunInfo) -> String {
         train = thousands(data.train_images.into()),
         validation = thousands(data.validation_images.into()),
         test = thousands(data.test_images.into()),
-        floor_train = data.floors.train,
-        floor_validation = data.floors.validation,
-        floor_test = data.floors.test,
+        floor_train = known(data.floors.train),
+        floor_validation = known(data.floors.validation),
+        floor_test = known(Some(data.floors.test)),
         epochs = counted(config.epochs.into(), "epoch"),
         steps = counted(run.steps_per_epoch, "step"),
         batch = config.batch_size,
@@ -156,7 +157,7 @@ pub(crate) mod tests {
                 train_images: 48_000,
                 validation_images: 12_000,
                 test_images: 10_000,
-                floors: Floors { train: 0.058_416_5, validation: 0.058_150_3, test: 0.058_079_7 },
+                floors: Floors { train: Some(0.058_416_5), validation: Some(0.058_150_3), test: 0.058_079_7 },
                 test_labels: vec![7, 2, 1],
             },
             layers: vec![

@@ -4,6 +4,7 @@
 //! the screen's task that long after it began. A build of its own for tests would prove nothing about the program
 //! that people run; anything else in the variable means nothing.
 
+#[cfg(feature = "tui")]
 use std::time::Duration;
 
 const VARIABLE: &str = "AESCOPE_TEST_PANIC";

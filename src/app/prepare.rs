@@ -30,7 +30,8 @@ pub(super) fn train(args: &TrainArgs, linger: bool) -> Result<Prepared, Error> {
     let learner = restore::fresh_learner(&config, dataset.train.pixels_per_image());
     let state = TrainState::new(&config, dataset.train.len());
     let run = RunIdentity::new(folder_name(&folder_path));
-    let parts = Parts { run, config, dataset, learner, state };
+    let steps_per_epoch = config.steps_per_epoch(dataset.train.len());
+    let parts = Parts { run, config, dataset, learner, state, steps_per_epoch, own: true };
     Ok(parts.prepared(Some((folder, &args.run)), linger, false, Vec::new()))
 }
 
@@ -59,7 +60,8 @@ pub(super) fn resume(args: &ResumeArgs, linger: bool) -> Result<Prepared, Error>
         RunFolder::create(&folder_path, policy)?
     };
     let (learner, state) = (restore::learner(&found.checkpoint)?, restore::state(&found.checkpoint));
-    let parts = Parts { run, config, dataset, learner, state };
+    let steps_per_epoch = config.steps_per_epoch(dataset.train.len());
+    let parts = Parts { run, config, dataset, learner, state, steps_per_epoch, own: true };
     Ok(parts.prepared(Some((folder, &args.run)), linger, continues, found.damaged))
 }
 
@@ -72,7 +74,10 @@ pub(super) fn browse(args: &BrowseArgs) -> Result<Prepared, Error> {
     };
     let dataset = locate::data_for(&args.data, &checkpoint)?;
     let (learner, state) = (restore::learner(&checkpoint)?, restore::state(&checkpoint));
-    let parts = Parts { run: checkpoint.run, config: checkpoint.config, dataset, learner, state };
+    let own = dataset.fingerprint == checkpoint.data.fingerprint;
+    let steps_per_epoch = checkpoint.config.steps_per_epoch(checkpoint.data.train_images as usize);
+    let Checkpoint { run, config, .. } = checkpoint;
+    let parts = Parts { run, config, dataset, learner, state, steps_per_epoch, own };
     Ok(parts.prepared(None, true, true, damaged))
 }
 
@@ -83,6 +88,10 @@ struct Parts {
     dataset: Dataset,
     learner: Learner,
     state: TrainState,
+    /// Of the images that the run was trained on.
+    steps_per_epoch: u64,
+    /// Whether `dataset` is those images.
+    own: bool,
 }
 
 impl Parts {
@@ -101,14 +110,14 @@ impl Parts {
             run: self.run.name.clone(),
             folder: folder.as_ref().map(|folder| printable(folder.folder())),
             config: self.config.clone(),
-            data: data_info(&self.dataset),
+            data: data_info(&self.dataset, self.own),
             layers: layer_infos(&self.learner),
-            steps_per_epoch: self.config.steps_per_epoch(self.dataset.train.len()),
+            steps_per_epoch: self.steps_per_epoch,
             threads,
             history: self.state.history.clone(),
             step: self.state.progress.step,
         };
-        let Self { run, config, dataset, learner, state } = self;
+        let Self { run, config, dataset, learner, state, .. } = self;
         let setup = Setup {
             panic_after: super::fault::trainer(),
             run,
@@ -266,8 +275,9 @@ fn folder_name(folder: &Path) -> String {
     absolute.file_name().map_or_else(|| "run".into(), printable)
 }
 
-fn data_info(dataset: &Dataset) -> DataInfo {
-    let floor = |set: &ImageSet| data::entropy_floor(set);
+/// The images, and the floors of the losses in the history where the run was trained on them.
+fn data_info(dataset: &Dataset, trained_on: bool) -> DataInfo {
+    let floor = |set: &ImageSet| trained_on.then(|| data::entropy_floor(set));
     DataInfo {
         name: dataset.name.clone(),
         rows: dataset.rows as u32,
@@ -278,7 +288,7 @@ fn data_info(dataset: &Dataset) -> DataInfo {
         floors: Floors {
             train: floor(&dataset.train),
             validation: floor(&dataset.validation),
-            test: floor(&dataset.test),
+            test: data::entropy_floor(&dataset.test),
         },
         test_labels: dataset.test.labels().unwrap_or_default().to_vec(),
     }

@@ -108,7 +108,7 @@ impl<W: Write> Printer<W> {
             self.epochs,
             loss(record.train_loss),
             loss(record.validation_loss),
-            loss(record.validation_loss - self.floors.validation),
+            self.floors.validation.map_or("-".into(), |floor| loss(record.validation_loss - floor)),
             record.seconds,
             rate(record.images_per_second),
         )

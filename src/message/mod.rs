@@ -85,10 +85,10 @@ pub struct DataInfo {
 /// The lowest binary cross-entropy that any model can reach on each part of a data set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Floors {
-    /// On the training images.
-    pub train: f64,
-    /// On the validation images.
-    pub validation: f64,
+    /// On the training images; not known where a run is browsed with images other than its own.
+    pub train: Option<f64>,
+    /// On the validation images, likewise.
+    pub validation: Option<f64>,
     /// On the test images.
     pub test: f64,
 }

@@ -108,7 +108,7 @@ pub(crate) fn info() -> RunInfo {
             train_images: 48_000,
             validation_images: 12_000,
             test_images: TEST_IMAGES,
-            floors: Floors { train: 0.05842, validation: 0.05815, test: 0.05808 },
+            floors: Floors { train: Some(0.05842), validation: Some(0.05815), test: 0.05808 },
             test_labels: (0..TEST_IMAGES).map(label).collect(),
         },
         layers: vec![

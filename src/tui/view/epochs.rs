@@ -19,7 +19,7 @@ pub(crate) fn epochs(pane: &mut Pane, state: &State) {
     let end = state.epochs.len().saturating_sub(state.back).max(rows.min(state.epochs.len()));
     let start = end.saturating_sub(rows);
     let best = state.best().map(|record| record.epoch);
-    let floor = state.info.as_ref().map_or(0.0, |info| info.data.floors.validation);
+    let floor = state.info.as_ref().and_then(|info| info.data.floors.validation);
     for (row, record) in state.epochs[start..end].iter().enumerate() {
         let y = row as u16 + 2;
         let is_best = best == Some(record.epoch);
@@ -29,7 +29,7 @@ pub(crate) fn epochs(pane: &mut Pane, state: &State) {
         let mark = if is_best { pane.theme.glyphs.best } else { " " };
         let seconds = seconds(record.seconds);
         if wide {
-            let excess = loss(record.validation_loss - floor);
+            let excess = floor.map_or("-".into(), |floor| loss(record.validation_loss - floor));
             let x = pane.text(0, y, &format!(" {:>5} {train:>8} ", record.epoch), Role::Text);
             let x = pane.parts(x, y, &[(&format!("{valid:>8}"), valid_role), (mark, Role::Good)]);
             pane.text(x, y, &format!("{excess:>8} {seconds:>6} {speed:>7}"), Role::Text);

@@ -22,7 +22,7 @@ impl Figures {
         let last = state.epochs.last();
         let train = if newest.is_empty() { last.map(|record| record.train_loss) } else { Some(mean) };
         let best = state.best().map(|record| record.validation_loss);
-        let floor = state.info.as_ref().map(|info| info.data.floors.validation);
+        let floor = state.info.as_ref().and_then(|info| info.data.floors.validation);
         Self {
             train: train.map(format::loss),
             validation: last.map(|record| format::loss(record.validation_loss)),
@@ -91,8 +91,8 @@ pub(crate) fn loss(pane: &mut Pane, state: &State) {
     let margin = names.iter().map(String::len).max().unwrap_or(0).max(5) as u16 + 1;
     let (width, height) = (pane.width() - margin - 1, pane.height() - 2);
     let mut canvas = Canvas::new(width, height);
-    let floor = state.info.as_ref().map_or(0.0, |info| info.data.floors.validation);
-    if floor > 0.0 {
+    let floor = state.info.as_ref().and_then(|info| info.data.floors.validation);
+    if let Some(floor) = floor.filter(|&floor| floor > 0.0) {
         canvas.level(floor, &losses, Role::Rule);
     }
     let mut step = 0;
@@ -121,9 +121,11 @@ pub(crate) fn loss(pane: &mut Pane, state: &State) {
             taken = Some(row);
         }
     }
-    let floor_row = canvas.cell_row(floor, &losses) + 1;
-    if floor > losses.low && taken.is_none_or(|taken| floor_row > taken) {
-        pane.right(0, margin - 1, floor_row, &[("floor", Role::Dim)]);
+    if let Some(floor) = floor.filter(|&floor| floor > losses.low) {
+        let row = canvas.cell_row(floor, &losses) + 1;
+        if taken.is_none_or(|taken| row > taken) {
+            pane.right(0, margin - 1, row, &[("floor", Role::Dim)]);
+        }
     }
     step_labels(pane, state, &canvas, &steps, margin);
 }
@@ -157,7 +159,10 @@ fn axes(state: &State) -> (Axis, Axis) {
         .filter(|record| shown(record.step))
         .for_each(|record| include(record.validation_loss));
     if state.zoom == 0 {
-        state.info.iter().for_each(|info| include(info.data.floors.validation * 0.97));
+        let floor = state.info.as_ref().and_then(|info| info.data.floors.validation);
+        if let Some(floor) = floor {
+            include(floor * 0.97);
+        }
     }
     if range.0 >= range.1 {
         let middle = if range.0.is_finite() { range.0 } else { 0.5 };
