@@ -133,8 +133,13 @@ fn what_is_not_a_number_is_null_in_json_and_named_in_lines() {
     };
     let json = printed(Style::Json, &[Event::Epoch(record)]);
     assert!(json.contains("\"train_loss\":null,\"validation_loss\":null,"), "{json}");
-    let lines = printed(Style::Lines, &[Event::Epoch(record)]);
-    assert!(lines.ends_with(" 1/1        NaN         inf       inf     0.000           -\n"), "{lines}");
+    let lines = printed(Style::Lines, &[Event::Start(Box::new(reference())), Event::Epoch(record)]);
+    assert!(lines.ends_with(" 1/20       NaN         inf       inf     0.000           -\n"), "{lines}");
+    let without_floors = printed(Style::Lines, &[Event::Epoch(record)]);
+    assert!(
+        without_floors.ends_with(" 1/1        NaN         inf         -     0.000           -\n"),
+        "{without_floors}"
+    );
 }
 
 #[test]
