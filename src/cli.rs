@@ -59,18 +59,10 @@ pub struct TrainArgs {
 pub struct ResumeArgs {
     /// Run folder or checkpoint file [default: the newest run in checkpoints/]
     pub from: Option<PathBuf>,
-    /// Which images.
+    /// Those of `train`. What determines the result may repeat what the checkpoint holds, may change the number of
+    /// epochs, and with a new `--run` the rate.
     #[command(flatten)]
-    pub data: DataArgs,
-    /// May repeat what the checkpoint holds, may change the number of epochs, and with a new `--run` the rate.
-    #[command(flatten)]
-    pub model: ModelArgs,
-    /// How it is carried out.
-    #[command(flatten)]
-    pub run: RunArgs,
-    /// How it is shown.
-    #[command(flatten)]
-    pub output: OutputArgs,
+    pub train: TrainArgs,
 }
 
 /// Options of `browse`.

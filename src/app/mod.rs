@@ -44,8 +44,9 @@ fn dispatch(cli: Cli) -> Result<u8, Error> {
             session::run(prepare::train(&args, reader.lingers())?, reader, args.output.on_hangup)
         }
         Command::Resume(args) => {
-            let reader = reader(args.output);
-            session::run(prepare::resume(&args, reader.lingers())?, reader, args.output.on_hangup)
+            let output = args.train.output;
+            let reader = reader(output);
+            session::run(prepare::resume(&args, reader.lingers())?, reader, output.on_hangup)
         }
         Command::Browse(args) => {
             let reader = dashboard(args.color).ok_or_else(|| {

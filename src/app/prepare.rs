@@ -40,10 +40,10 @@ pub(super) fn resume(args: &ResumeArgs, linger: bool) -> Result<Prepared, Error>
     let mut found = locate::checkpoint(args.from.as_deref())?.ok_or_else(|| {
         Error::Usage(format!("no run in {}/ to resume: start one with `aescope train`", locate::RUNS))
     })?;
-    let config = resumed_config(&args.model, &found.checkpoint)?;
-    let dataset = match &args.data.data {
-        Some(_) => locate::data(&args.data)?,
-        None => locate::data_for(&args.data, &found.checkpoint)?,
+    let config = resumed_config(&args.train.model, &found.checkpoint)?;
+    let dataset = match &args.train.data.data {
+        Some(_) => locate::data(&args.train.data)?,
+        None => locate::data_for(&args.train.data, &found.checkpoint)?,
     };
     same_data(&dataset, &found)?;
     let (folder_path, continues) = resumed_folder(args, &found)?;
@@ -51,7 +51,7 @@ pub(super) fn resume(args: &ResumeArgs, linger: bool) -> Result<Prepared, Error>
         return Err(another_rate(&config, &found));
     }
     found.checkpoint.config = config.clone();
-    let policy = policy(&args.run);
+    let policy = policy(&args.train.run);
     let mut run = found.checkpoint.run.clone();
     let folder = if continues {
         RunFolder::open(&folder_path, policy)?
@@ -62,7 +62,7 @@ pub(super) fn resume(args: &ResumeArgs, linger: bool) -> Result<Prepared, Error>
     let (learner, state) = (restore::learner(&found.checkpoint)?, restore::state(&found.checkpoint));
     let steps_per_epoch = config.steps_per_epoch(dataset.train.len());
     let parts = Parts { run, config, dataset, learner, state, steps_per_epoch, own: true };
-    Ok(parts.prepared(Some((folder, &args.run)), linger, continues, found.damaged))
+    Ok(parts.prepared(Some((folder, &args.train.run)), linger, continues, found.damaged))
 }
 
 /// A checkpoint to look at.
@@ -238,7 +238,7 @@ fn same_data(dataset: &Dataset, found: &Found) -> Result<(), Error> {
 fn resumed_folder(args: &ResumeArgs, found: &Found) -> Result<(PathBuf, bool), Error> {
     let parent =
         found.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if let Some(named) = &args.run.run {
+    if let Some(named) = &args.train.run.run {
         let same =
             matches!((named.canonicalize(), parent.canonicalize()), (Ok(named), Ok(own)) if named == own);
         return Ok((named.clone(), same));
