@@ -19,7 +19,7 @@ pub(super) trait Simd: Copy {
     /// # Safety
     /// `from` is valid for reading `LANES` floats.
     unsafe fn load(self, from: *const f32) -> Self::V;
-    /// The first `count < LANES` floats, the other lanes zero.
+    /// The first `count <= LANES` floats, the other lanes zero.
     ///
     /// # Safety
     /// `from` is valid for reading `count` floats.
@@ -32,7 +32,7 @@ pub(super) trait Simd: Copy {
     /// # Safety
     /// `to` is valid for writing `LANES` floats.
     unsafe fn store(self, to: *mut f32, v: Self::V);
-    /// Stores the first `count < LANES` floats.
+    /// Stores the first `count <= LANES` floats.
     ///
     /// # Safety
     /// `to` is valid for writing `count` floats.

@@ -39,10 +39,11 @@ impl Avx512 {
         Self(())
     }
 
+    /// The first `count` lanes.
     #[inline(always)]
     fn mask(count: usize) -> __mmask16 {
-        debug_assert!(count < 16);
-        (1 << count) - 1
+        debug_assert!(count <= 16);
+        ((1_u32 << count) - 1) as __mmask16
     }
 }
 
