@@ -141,10 +141,10 @@ fn policy(args: &RunArgs) -> SavePolicy {
     SavePolicy { every_epochs: args.save_every, keep: args.keep }
 }
 
-/// More threads than the model has batch lanes would only wait.
+/// More threads than the halves of a layer would only wait.
 fn useful_threads() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    cores.min(model::LANES) as u32
+    cores.min(model::HALVES) as u32
 }
 
 fn new_config(args: &ModelArgs, train_images: usize) -> RunConfig {

@@ -6,12 +6,17 @@ use dfdx::optim::{Optimizer, OptimizerUpdateError};
 use dfdx::prelude::*;
 
 use super::autoencoder::Autoencoder;
+use super::halves::{Side, both, cut};
 use super::kernels::storage::elements_mut;
-use super::kernels::{self, AdamStep};
+use super::kernels::{self, AdamStep, ColumnsMut};
+use super::ops::{give_back, lend};
 
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPSILON: f32 = 1e-7;
+
+/// What updating a parameter costs, in multiplications of a product.
+const WORK: usize = 8;
 
 /// Everything that Adam remembers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,14 +37,6 @@ pub struct Adam {
     state: AdamState,
 }
 
-/// A run of parameters with their moments and gradients.
-struct Part<'a> {
-    parameters: &'a mut [f32],
-    first: &'a mut [f32],
-    second: &'a mut [f32],
-    gradients: [&'a [f32]; 2],
-}
-
 impl Adam {
     /// An optimizer that has made no update yet.
     pub fn new(learning_rate: f32) -> Self {
@@ -56,75 +53,76 @@ impl Adam {
         &self.state
     }
 
-    /// Moves the parameters by the sum of two gradients; a parameter without one has the gradient zero.
+    /// Moves the parameters by their gradients and leaves those zero; a parameter without one has the
+    /// gradient zero.
     ///
-    /// Each parameter is on its own, so work is split in halves without an effect on the result.
-    pub(super) fn update_by_sum(
+    /// Each parameter is on its own, so halves are updated at once without an effect on the result: those
+    /// halves that the operations cut a layer into, so that each is in the right cache.
+    pub(super) fn update_and_clear(
         &mut self,
         model: &mut Autoencoder,
-        gradients: [&mut Gradients<f32, Cpu>; 2],
+        gradients: &mut Gradients<f32, Cpu>,
     ) -> Result<(), CpuError> {
-        self.state.step += 1;
-        let [a, b] = gradients;
-        // The gradients are moved out, because dfdx lends only one of them at a time.
         let mut taken = Vec::new();
         for layer in model.dense() {
-            taken.push([take(a.get_or_alloc_mut(&layer.weight)?), take(b.get_or_alloc_mut(&layer.weight)?)]);
-            taken.push([take(a.get_or_alloc_mut(&layer.bias)?), take(b.get_or_alloc_mut(&layer.bias)?)]);
+            taken.push(lend(gradients, &layer.weight)?);
+            taken.push(lend(gradients, &layer.bias)?);
         }
-        self.update_parameters(model, &taken);
+        self.update_parameters(model, &mut taken);
         let mut taken = taken.into_iter();
         for layer in model.dense() {
-            for [of_a, of_b] in taken.by_ref().take(1) {
-                **a.get_or_alloc_mut(&layer.weight)? = of_a;
-                **b.get_or_alloc_mut(&layer.weight)? = of_b;
-            }
-            for [of_a, of_b] in taken.by_ref().take(1) {
-                **a.get_or_alloc_mut(&layer.bias)? = of_a;
-                **b.get_or_alloc_mut(&layer.bias)? = of_b;
+            for (gradient, of_bias) in taken.by_ref().take(2).zip([false, true]) {
+                if of_bias {
+                    give_back(gradients, &layer.bias, gradient)?;
+                } else {
+                    give_back(gradients, &layer.weight, gradient)?;
+                }
             }
         }
         Ok(())
     }
 
-    fn update_parameters(&mut self, model: &mut Autoencoder, gradients: &[[Vec<f32>; 2]]) {
-        if self.state.first.is_empty() {
-            self.state.first = gradients.iter().map(|[gradient, _]| vec![0.0; gradient.len()]).collect();
-            self.state.second = self.state.first.clone();
+    fn update_parameters(&mut self, model: &mut Autoencoder, gradients: &mut [Vec<f32>]) {
+        let AdamState { step, first, second } = &mut self.state;
+        *step += 1;
+        if first.is_empty() {
+            *first = gradients.iter().map(|gradient| vec![0.0; gradient.len()]).collect();
+            second.clone_from(first);
         }
-        let t = self.state.step as f64;
+        let t = *step as f64;
         let rate = f64::from(self.rate) * (1.0 - BETA2.powf(t)).sqrt() / (1.0 - BETA1.powf(t));
         let step = AdamStep { rate: rate as f32, beta1: BETA1 as f32, beta2: BETA2 as f32, epsilon: EPSILON };
-        let tensors = model
-            .dense_mut()
-            .iter_mut()
-            .flat_map(|layer| [elements_mut(&mut layer.weight), elements_mut(&mut layer.bias)]);
-        let moments = self.state.first.iter_mut().zip(&mut self.state.second);
-        let (mut front, mut back) = (Vec::new(), Vec::new());
-        for ((parameters, (first, second)), [a, b]) in tensors.zip(moments).zip(gradients) {
-            let middle = parameters.len() / 2;
-            let (parameters, parameters_back) = parameters.split_at_mut(middle);
-            let (first, first_back) = first.split_at_mut(middle);
-            let (second, second_back) = second.split_at_mut(middle);
-            front.push(Part { parameters, first, second, gradients: [&a[..middle], &b[..middle]] });
-            back.push(Part {
-                parameters: parameters_back,
-                first: first_back,
-                second: second_back,
-                gradients: [&a[middle..], &b[middle..]],
-            });
+        let (mut front, mut back, mut count) = (Vec::new(), Vec::new(), 0);
+        let moments = first.iter_mut().zip(second);
+        let mut others =
+            moments.zip(gradients).map(|((first, second), gradients)| [first, second, gradients]);
+        for layer in model.dense_mut() {
+            let (inputs, outputs) = *layer.weight.shape();
+            let (side, [half, _]) = cut(inputs, outputs);
+            for parameters in [elements_mut(&mut layer.weight), elements_mut(&mut layer.bias)] {
+                count += parameters.len();
+                let shape = (parameters.len() / outputs, outputs);
+                let [first, second, gradients] = others.next().expect("moments fit the model");
+                let all = [parameters, first, second, gradients].map(|data| ColumnsMut::all(data, shape));
+                let halves = all.map(|all| match side {
+                    Side::Inputs => {
+                        let rows = half.end.min(all.rows());
+                        all.split_below(rows)
+                    }
+                    Side::Outputs => all.split_at(half.end),
+                });
+                let [p, m, v, g] = halves;
+                front.push([p.0, m.0, v.0, g.0]);
+                back.push([p.1, m.1, v.1, g.1]);
+            }
         }
-        let work = |parts: Vec<Part>| {
-            for part in parts {
-                kernels::adam_step(step, part.parameters, part.first, part.second, part.gradients);
+        let work = |parts: Vec<[ColumnsMut<'_>; 4]>| {
+            for [parameters, first, second, gradients] in parts {
+                kernels::adam_step(step, parameters, first, second, gradients);
             }
         };
-        rayon::join(|| work(front), || work(back));
+        both(count * WORK, || work(front), || work(back));
     }
-}
-
-fn take(gradient: &mut Vec<f32>) -> Vec<f32> {
-    std::mem::take(gradient)
 }
 
 impl Optimizer<Autoencoder, Cpu, f32> for Adam {
@@ -133,8 +131,8 @@ impl Optimizer<Autoencoder, Cpu, f32> for Adam {
         model: &mut Autoencoder,
         gradients: &Gradients<f32, Cpu>,
     ) -> Result<(), OptimizerUpdateError<CpuError>> {
-        self.update_by_sum(model, [&mut gradients.clone(), &mut Gradients::leaky()])
-            .map_err(OptimizerUpdateError::DeviceError)
+        let mut gradients = gradients.clone();
+        self.update_and_clear(model, &mut gradients).map_err(OptimizerUpdateError::DeviceError)
     }
 }
 

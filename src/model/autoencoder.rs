@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 use rayon::prelude::*;
 
 use super::kernels::storage::elements;
-use super::kernels::{self, Sums};
+use super::kernels::{self, Columns, ColumnsMut, Sums};
 use super::ops::{self, Images, Matrix, Row, Scalar};
 use crate::random::{Purpose, Random};
 
@@ -217,7 +217,9 @@ impl Autoencoder {
                 self.layers[self.encoder_layers..].split_last().expect("a decoder has layers");
             let codes = last.weight.device().tensor_from_vec(codes.to_vec(), (count, self.code()));
             let x = hidden.iter().fold(codes, |x, layer| ops::dense_relu(x, &layer.weight, &layer.bias));
-            kernels::dense_sigmoid(elements(&x), elements(&last.weight), elements(&last.bias), &mut out);
+            let (weight, out) =
+                (ops::columns(&last.weight), ColumnsMut::all(&mut out, (count, self.pixels())));
+            kernels::dense_sigmoid(ops::columns(&x), weight, elements(&last.bias), out);
         }
         out
     }
@@ -228,7 +230,8 @@ impl Autoencoder {
         let last = self.last();
         let chunks = images.par_chunks(CHUNK * self.pixels()).map(|images| {
             let x = self.hidden(self.images(images), self.layers.len() - 1);
-            kernels::dense_losses(elements(&x), elements(&last.weight), elements(&last.bias), images)
+            let images = Columns::all(images, (x.shape().0, self.pixels()));
+            kernels::dense_losses(ops::columns(&x), ops::columns(&last.weight), elements(&last.bias), images)
         });
         let chunks: Vec<Sums> = chunks.collect();
         let count = images.len().max(1) as f64;

@@ -1,22 +1,24 @@
-//! One step of learning: two halves of a batch on a tape each, then the optimizer.
-//!
-//! The halves are fixed by the batch alone and their gradients are added in a fixed order, so the result
-//! is the same to the bit for any number of threads.
+//! One step of learning: the loss of a batch and its gradients on dfdx's tape, then the optimizer.
+
+use std::ops::Range;
 
 use dfdx::optim::UnusedTensors;
 use dfdx::prelude::*;
 
 use super::adam::{Adam, AdamState};
 use super::autoencoder::Autoencoder;
+use super::halves::{both, halves, with_partner};
+use super::kernels::storage::elements_mut;
+use super::kernels::{self, ColumnsMut};
+use super::ops::Images;
 
-/// Parts that each batch is cut into, so the most threads that a step can use.
-pub const LANES: usize = 2;
-
-/// A model, its optimizer, and the gradients of two lanes.
+/// A model, its optimizer, and the gradients, which are zero between steps.
 pub struct Learner {
     model: Autoencoder,
     adam: Adam,
-    lanes: [Gradients<f32, Cpu>; LANES],
+    gradients: Gradients<f32, Cpu>,
+    /// The batch of the last step, whose memory the next one uses.
+    images: Option<Images>,
 }
 
 impl Learner {
@@ -27,13 +29,9 @@ impl Learner {
             parameters.add(&layer.weight);
             parameters.add(&layer.bias);
         }
-        let lane = || {
-            let mut gradients = Gradients::leaky();
-            gradients.retain_leafs(&parameters.ids);
-            gradients
-        };
-        let lanes = [lane(), lane()];
-        Self { model, adam, lanes }
+        let mut gradients = Gradients::leaky();
+        gradients.retain_leafs(&parameters.ids);
+        Self { model, adam, gradients, images: None }
     }
 
     /// Learns from the images of `batch` (at least one) and returns their mean binary cross-entropy
@@ -42,14 +40,26 @@ impl Learner {
     /// # Panics
     /// If the batch is empty or an image has another number of pixels than the model.
     pub fn step(&mut self, batch: &[&[u8]]) -> f64 {
-        let count = batch.len() * self.model.pixels();
-        let (front, back) = batch.split_at(batch.len().div_ceil(2));
-        let [a, b] = &mut self.lanes;
-        let model = &self.model;
-        let (front, back) =
-            rayon::join(|| backward(model, front, count, a), || backward(model, back, count, b));
-        self.adam.update_by_sum(&mut self.model, [a, b]).expect("the gradients are there");
-        front + back
+        with_partner(|| self.step_on_this_thread(batch))
+    }
+
+    fn step_on_this_thread(&mut self, batch: &[&[u8]]) -> f64 {
+        let pixels = self.model.pixels();
+        let device = self.model.dense()[0].weight.device();
+        let shape = (batch.len(), self.model.pixels());
+        let mut images = self
+            .images
+            .take()
+            .filter(|images| *images.shape() == shape)
+            .unwrap_or_else(|| device.tensor_from_vec(vec![0; shape.0 * shape.1], shape));
+        assemble(batch, &mut images);
+        self.images = Some(images.clone());
+        let gradients = std::mem::replace(&mut self.gradients, Gradients::leaky());
+        let loss = self.model.loss(images.traced(gradients), batch.len() * pixels);
+        let value = f64::from(loss.array());
+        self.gradients = loss.backward();
+        self.adam.update_and_clear(&mut self.model, &mut self.gradients).expect("the gradients are there");
+        value
     }
 
     /// The model as trained so far.
@@ -63,24 +73,27 @@ impl Learner {
     }
 }
 
-/// Puts the gradients of the loss of `images` into `gradients`; returns the loss: their sum over all
-/// pixels divided by `count`.
-fn backward(model: &Autoencoder, images: &[&[u8]], count: usize, gradients: &mut Gradients<f32, Cpu>) -> f64 {
-    for layer in model.dense() {
-        gradients.get_or_alloc_mut(&layer.weight).expect("memory").fill(0.0);
-        gradients.get_or_alloc_mut(&layer.bias).expect("memory").fill(0.0);
-    }
-    if images.is_empty() {
-        return 0.0;
-    }
-    let pixels = model.pixels();
-    let bytes = images.concat();
-    let device = model.dense()[0].weight.device();
-    let images: Tensor<_, u8, _> = device.tensor_from_vec(bytes, (images.len(), pixels));
-    let loss = model.loss(images.traced(std::mem::replace(gradients, Gradients::leaky())), count);
-    let value = f64::from(loss.array());
-    *gradients = loss.backward();
-    value
+/// What copying a pixel from memory costs, in multiplications of a product.
+const COPY: usize = 8;
+
+/// Rows that are asked for before they are copied.
+const AHEAD: usize = 12;
+
+/// Puts the images of a batch into `to`, `[n, pixels]`; each half of the columns by the thread that will need it.
+fn assemble(batch: &[&[u8]], to: &mut Images) {
+    let shape = *to.shape();
+    let [front, back] = halves(shape.1);
+    let (to_front, to_back) = ColumnsMut::all(elements_mut(to), shape).split_at(front.end);
+    let copy = |range: Range<usize>, mut to: ColumnsMut<'_, u8>| {
+        for (row, image) in batch.iter().enumerate() {
+            assert_eq!(image.len(), shape.1, "an image of the model's size");
+            if let Some(ahead) = batch.get(row + AHEAD) {
+                kernels::prefetch(&ahead[range.clone()]);
+            }
+            to.row(row).copy_from_slice(&image[range.clone()]);
+        }
+    };
+    both(shape.0 * shape.1 * COPY, || copy(front, to_front), || copy(back, to_back));
 }
 
 #[cfg(test)]

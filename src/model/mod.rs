@@ -8,12 +8,14 @@
 mod adam;
 mod autoencoder;
 mod buffers;
+mod halves;
 mod kernels;
 mod learner;
 pub mod ops;
 
 pub use adam::{Adam, AdamState};
 pub use autoencoder::{Autoencoder, Dense, Evaluation, LayerSummary, Parameter, ParameterError};
+pub use halves::HALVES;
 pub use kernels::aligned::LineAligned;
 pub use kernels::instruction_set;
-pub use learner::{LANES, Learner};
+pub use learner::Learner;

@@ -9,13 +9,16 @@ mod buffers;
 mod kernels;
 
 use std::hint::black_box;
+use std::ops::Range;
 
-use kernels::{AdamStep, Places};
+use kernels::{AdamStep, Columns, ColumnsMut, Places};
 
 use crate::timing::{Times, repeat};
 
 const PIXELS: usize = 784;
 const CODE: usize = 32;
+/// Where the second half of the pixels begins.
+const MIDDLE: usize = 400;
 /// Weights and biases, encoder before decoder.
 const LENGTHS: [usize; 4] = [PIXELS * CODE, CODE, CODE * PIXELS, PIXELS];
 const ADAM: AdamStep = AdamStep { rate: 1e-4, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
@@ -26,89 +29,158 @@ fn zeros() -> [Vec<f32>; 4] {
     LENGTHS.map(|length| vec![0.0; length])
 }
 
-/// What half a batch needs.
-struct Lane {
+/// What one half of the pixels needs.
+struct Half {
+    pixels: Range<usize>,
     bytes: Vec<u8>,
     places: Places,
-    cursors: Vec<usize>,
-    code: Vec<f32>,
-    logits: Vec<f32>,
+    sums: Vec<f32>,
+    delta: Vec<f32>,
+    bias_delta: Vec<f32>,
     code_delta: Vec<f32>,
-    gradients: [Vec<f32>; 4],
 }
 
-impl Lane {
-    fn new() -> Self {
+impl Half {
+    fn new(pixels: Range<usize>, images: usize) -> Self {
+        let width = pixels.len();
         Self {
-            bytes: Vec::new(),
+            pixels,
+            bytes: vec![0; images * width],
             places: Places::default(),
-            cursors: Vec::new(),
-            code: Vec::new(),
-            logits: Vec::new(),
-            code_delta: Vec::new(),
-            gradients: zeros(),
+            sums: vec![0.0; images * CODE],
+            delta: vec![0.0; images * width],
+            bias_delta: vec![0.0; width],
+            code_delta: vec![0.0; images * CODE],
         }
+    }
+
+    fn bytes(&self) -> Columns<'_, u8> {
+        let width = self.pixels.len();
+        Columns::all(&self.bytes, (self.bytes.len() / width, width))
+    }
+
+    fn delta(&self) -> Columns<'_> {
+        let width = self.pixels.len();
+        Columns::all(&self.delta, (self.delta.len() / width, width))
+    }
+
+    fn encoder_rows<'a>(&self, weight: &'a [f32]) -> Columns<'a> {
+        Columns::all(&weight[self.pixels.start * CODE..self.pixels.end * CODE], (self.pixels.len(), CODE))
+    }
+
+    fn decoder_columns<'a>(&self, weight: &'a [f32]) -> Columns<'a> {
+        Columns::all(weight, (CODE, PIXELS)).range(&self.pixels)
     }
 
     fn load(&mut self, images: &[&[u8]]) {
-        self.bytes.clear();
-        for image in images {
-            self.bytes.extend_from_slice(image);
+        for (image, to) in images.iter().zip(self.bytes.chunks_exact_mut(self.pixels.len())) {
+            to.copy_from_slice(&image[self.pixels.clone()]);
         }
-        self.code.resize(images.len() * CODE, 0.0);
-        self.code_delta.resize(images.len() * CODE, 0.0);
-        self.logits.resize(images.len() * PIXELS, 0.0);
     }
 
-    fn gradients(&mut self, [w1, b1, w2, b2]: &[Vec<f32>; 4], images: &[&[u8]], scale: f32) -> f64 {
-        self.load(images);
-        self.gradients.iter_mut().for_each(|gradient| gradient.fill(0.0));
-        kernels::find_places(&self.bytes, PIXELS, &mut self.places);
-        kernels::sparse_dense_relu(&self.bytes, &self.places, w1, b1, &mut self.code);
-        let sums = kernels::dense_losses_gradient(&self.code, w2, b2, &self.bytes, scale, &mut self.logits);
-        let [g1, gb1, g2, gb2] = &mut self.gradients;
-        kernels::bias_gradient(&self.logits, gb2);
-        kernels::weight_gradient(&self.code, &self.logits, images.len(), g2);
+    fn encode(&mut self, w1: &[f32]) {
+        let mut places = std::mem::take(&mut self.places);
+        let mut sums = std::mem::take(&mut self.sums);
+        kernels::find_places(self.bytes(), &mut places);
+        kernels::sparse_product(self.bytes(), &places, self.encoder_rows(w1), &mut sums);
+        (self.places, self.sums) = (places, sums);
+    }
+
+    /// The loss, and what depends on its gradient alone.
+    fn decode(&mut self, code: &[f32], w2: &[f32], b2: &[f32], g2: ColumnsMut<'_>, scale: f32) -> f64 {
+        let code = Columns::all(code, (code.len() / CODE, CODE));
+        let (mut delta, mut bias_delta) =
+            (std::mem::take(&mut self.delta), std::mem::take(&mut self.bias_delta));
+        let (w2, b2) = (self.decoder_columns(w2), &b2[self.pixels.clone()]);
+        let sums =
+            kernels::dense_losses_gradient(code, w2, b2, self.bytes(), scale, &mut delta, &mut bias_delta);
+        (self.delta, self.bias_delta) = (delta, bias_delta);
+        kernels::weight_gradient(code, self.delta(), g2);
         self.code_delta.fill(0.0);
-        kernels::input_gradient(&self.logits, w2, PIXELS, &mut self.code_delta);
-        for (delta, &unit) in self.code_delta.iter_mut().zip(&self.code) {
-            *delta = if unit > 0.0 { *delta } else { 0.0 };
-        }
-        kernels::bias_gradient(&self.code_delta, gb1);
-        self.code_delta.iter_mut().for_each(|delta| *delta /= 255.0);
-        let Self { bytes, places, code_delta, cursors, .. } = self;
-        kernels::sparse_weight_gradient(bytes, places, code_delta, CODE, cursors, g1);
+        let shape = (code.rows(), CODE);
+        let mut code_delta = std::mem::take(&mut self.code_delta);
+        kernels::input_gradient(self.delta(), w2, ColumnsMut::all(&mut code_delta, shape));
+        self.code_delta = code_delta;
         sums.cross_entropy
     }
 }
 
-/// Reference network and Adam as plain vectors.
+/// Reference network and Adam as plain vectors, cut into the same halves.
 pub(crate) struct Floor {
     parameters: [Vec<f32>; 4],
     moments: [[Vec<f32>; 4]; 2],
-    lanes: [Lane; 2],
+    gradients: [Vec<f32>; 4],
+    halves: [Half; 2],
+    code: Vec<f32>,
+    code_delta: Vec<f32>,
 }
 
 impl Floor {
-    /// Starts from `parameters` in the order of the model.
-    pub(crate) fn new(parameters: [Vec<f32>; 4]) -> Self {
-        Self { parameters, moments: [zeros(), zeros()], lanes: [Lane::new(), Lane::new()] }
+    /// Starts from `parameters` in the order of the model, for batches of `images`.
+    pub(crate) fn new(parameters: [Vec<f32>; 4], images: usize) -> Self {
+        Self {
+            parameters,
+            moments: [zeros(), zeros()],
+            gradients: zeros(),
+            halves: [Half::new(0..MIDDLE, images), Half::new(MIDDLE..PIXELS, images)],
+            code: vec![0.0; images * CODE],
+            code_delta: vec![0.0; images * CODE],
+        }
     }
 
     /// One step on the current rayon pool; returns the loss.
     pub(crate) fn step(&mut self, batch: &[&[u8]]) -> f64 {
         let count = batch.len() * PIXELS;
         let scale = 1.0 / count as f32;
-        let (front, back) = batch.split_at(batch.len().div_ceil(2));
-        let ([a, b], parameters) = (&mut self.lanes, &self.parameters);
-        let (front, back) =
-            rayon::join(|| a.gradients(parameters, front, scale), || b.gradients(parameters, back, scale));
-        let [first, second] = &mut self.moments;
-        for at in 0..4 {
-            let gradients = [&a.gradients[at][..], &b.gradients[at][..]];
-            let parameters = &mut self.parameters[at];
-            kernels::adam_step(ADAM, parameters, &mut first[at], &mut second[at], gradients);
+        let Self {
+            parameters: [w1, b1, w2, b2],
+            moments: [m, v],
+            gradients,
+            halves: [a, b],
+            code,
+            code_delta,
+        } = self;
+        rayon::join(|| a.load(batch), || b.load(batch));
+        rayon::join(|| a.encode(w1), || b.encode(w1));
+        for (at, unit) in code.iter_mut().enumerate() {
+            *unit = (a.sums[at] + b.sums[at] + b1[at % CODE]).max(0.0);
         }
+        let [g1, gb1, g2, gb2] = &mut *gradients;
+        let (front, back) = ColumnsMut::all(g2, (CODE, PIXELS)).split_at(MIDDLE);
+        let (front, back) =
+            rayon::join(|| a.decode(code, w2, b2, front, scale), || b.decode(code, w2, b2, back, scale));
+        for (to, from) in gb2.iter_mut().zip(a.bias_delta.iter().chain(&b.bias_delta)) {
+            *to += from;
+        }
+        for (at, delta) in code_delta.iter_mut().enumerate() {
+            *delta = if code[at] > 0.0 { a.code_delta[at] + b.code_delta[at] } else { 0.0 };
+            gb1[at % CODE] += *delta;
+        }
+        let delta = Columns::all(code_delta, (batch.len(), CODE));
+        let (g1_front, g1_back) = g1.split_at_mut(MIDDLE * CODE);
+        rayon::join(
+            || kernels::sparse_weight_gradient(a.bytes(), &a.places, delta, g1_front),
+            || kernels::sparse_weight_gradient(b.bytes(), &b.places, delta, g1_back),
+        );
+        let (mut front_parts, mut back_parts) = (Vec::new(), Vec::new());
+        let parameters = [(w1, true), (b1, true), (w2, false), (b2, false)];
+        for ((((p, encoder), m), v), g) in parameters.into_iter().zip(m).zip(v).zip(gradients) {
+            let columns = if encoder { CODE } else { PIXELS };
+            let shape = (p.len() / columns, columns);
+            let halves = [p, m, v, g].map(|data| {
+                let all = ColumnsMut::all(data, shape);
+                if encoder { all.split_below(MIDDLE.min(shape.0)) } else { all.split_at(MIDDLE) }
+            });
+            let [p, m, v, g] = halves;
+            front_parts.push([p.0, m.0, v.0, g.0]);
+            back_parts.push([p.1, m.1, v.1, g.1]);
+        }
+        let work = |parts: Vec<[ColumnsMut<'_>; 4]>| {
+            for [p, m, v, g] in parts {
+                kernels::adam_step(ADAM, p, m, v, g);
+            }
+        };
+        rayon::join(|| work(front_parts), || work(back_parts));
         (front + back) / count as f64
     }
 }
@@ -125,66 +197,50 @@ pub(crate) struct Row {
 
 /// Each kernel of a step of the reference network, on the whole `batch` by one thread.
 pub(crate) fn rows(parameters: &[Vec<f32>; 4], batch: &[&[u8]], rounds: usize) -> Vec<Row> {
-    let mut lane = Lane::new();
-    lane.gradients(parameters, batch, 1e-5);
-    let [w1, b1, w2, b2] = parameters;
+    let mut half = Half::new(0..PIXELS, batch.len());
+    let [w1, _, w2, b2] = parameters;
+    half.load(batch);
+    half.encode(w1);
     let n = batch.len() as f64;
     let (pixels, code, weights) = (n * 784.0, n * 32.0, 784.0 * 32.0);
-    let lit = lane.bytes.iter().filter(|&&byte| byte > 0).count() as f64;
-    let Lane { bytes, places, cursors, code: x, logits, code_delta, gradients: [g1, _, g2, gb2] } = &mut lane;
+    let lit = half.bytes.iter().filter(|&&byte| byte > 0).count() as f64;
+    let [mut g1, _, mut g2, _] = zeros();
+    let x = half.sums.clone();
+    let x = Columns::all(&x, (batch.len(), CODE));
     let mut rows = Vec::new();
     let mut row = |name, flop, bytes, times| rows.push(Row { name, times, flop, bytes });
-    let mut copied = Vec::new();
-    row(
-        "batch assembly",
-        0.0,
-        2.0 * pixels,
-        repeat(rounds, || {
-            copied.clear();
-            for image in batch {
-                copied.extend_from_slice(image);
-            }
-            black_box(&mut copied);
-        }),
-    );
+    row("batch assembly", 0.0, 2.0 * pixels, repeat(rounds, || half.load(black_box(batch))));
+    let Half { bytes, places, sums, delta, bias_delta, code_delta, .. } = &mut half;
+    let images = Columns::all(bytes, (batch.len(), PIXELS));
+    let w1 = Columns::all(w1, (PIXELS, CODE));
+    let w2 = Columns::all(w2, (CODE, PIXELS));
     row(
         "places not black",
         0.0,
         pixels + 2.0 * lit,
-        repeat(rounds, || {
-            kernels::find_places(black_box(bytes), PIXELS, places);
-        }),
+        repeat(rounds, || kernels::find_places(black_box(images), places)),
     );
     row(
         "forward, first layer",
         2.0 * 32.0 * lit,
         3.0 * lit + 4.0 * (weights + code),
-        repeat(rounds, || {
-            kernels::sparse_dense_relu(black_box(bytes), places, w1, b1, x);
-        }),
+        repeat(rounds, || kernels::sparse_product(black_box(images), places, w1, sums)),
     );
     row(
         "forward, loss, its gradient",
         2.0 * 32.0 * pixels,
         4.0 * (weights + code) + 5.0 * pixels,
         repeat(rounds, || {
-            black_box(kernels::dense_losses_gradient(black_box(x), w2, b2, bytes, 1e-5, logits));
+            black_box(kernels::dense_losses_gradient(black_box(x), w2, b2, images, 1e-5, delta, bias_delta));
         }),
     );
+    let delta = Columns::all(delta, (batch.len(), PIXELS));
     row(
         "weight gradient, last layer",
         2.0 * 32.0 * pixels,
         4.0 * (2.0 * weights + pixels + code),
         repeat(rounds, || {
-            kernels::weight_gradient(black_box(x), logits, batch.len(), g2);
-        }),
-    );
-    row(
-        "bias gradient, last layer",
-        pixels,
-        4.0 * pixels,
-        repeat(rounds, || {
-            kernels::bias_gradient(black_box(logits), gb2);
+            kernels::weight_gradient(black_box(x), delta, ColumnsMut::all(&mut g2, (CODE, PIXELS)))
         }),
     );
     row(
@@ -192,19 +248,20 @@ pub(crate) fn rows(parameters: &[Vec<f32>; 4], batch: &[&[u8]], rounds: usize) -
         2.0 * 32.0 * pixels,
         4.0 * (weights + pixels + code),
         repeat(rounds, || {
-            kernels::input_gradient(black_box(logits), w2, PIXELS, code_delta);
+            let to = ColumnsMut::all(code_delta, (batch.len(), CODE));
+            kernels::input_gradient(black_box(delta), w2, to);
         }),
     );
+    let code_delta = Columns::all(code_delta, (batch.len(), CODE));
     row(
         "weight gradient, first layer",
         2.0 * 32.0 * lit,
         3.0 * lit + 4.0 * (2.0 * weights + code),
         repeat(rounds, || {
-            kernels::sparse_weight_gradient(black_box(bytes), places, code_delta, CODE, cursors, g1);
+            kernels::sparse_weight_gradient(black_box(images), places, code_delta, &mut g1);
         }),
     );
-    let mut moved = parameters.clone();
-    let (mut first, mut second) = (zeros(), zeros());
+    let (mut moved, mut first, mut second, mut gradients) = (parameters.clone(), zeros(), zeros(), zeros());
     let all = LENGTHS.iter().sum::<usize>() as f64;
     row(
         "Adam",
@@ -212,8 +269,9 @@ pub(crate) fn rows(parameters: &[Vec<f32>; 4], batch: &[&[u8]], rounds: usize) -
         4.0 * 8.0 * all,
         repeat(rounds, || {
             for at in 0..4 {
-                let gradients = [&lane.gradients[at][..], &lane.gradients[at][..]];
-                kernels::adam_step(ADAM, &mut moved[at], &mut first[at], &mut second[at], gradients);
+                let [p, m, v, g] = [&mut moved, &mut first, &mut second, &mut gradients]
+                    .map(|part| ColumnsMut::all(&mut part[at], (1, LENGTHS[at])));
+                kernels::adam_step(ADAM, p, m, v, g);
             }
         }),
     );

@@ -50,7 +50,7 @@ fn main() {
 fn against_floor(threads: usize, order: &[&[u8]], model: &Autoencoder, parameters: [Vec<f32>; 4]) {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started");
     let mut learner = Learner::new(model.clone(), Adam::new(1e-4));
-    let mut floor = Floor::new(parameters);
+    let mut floor = Floor::new(parameters, BATCH);
     let (mut with, mut without) = (Vec::new(), Vec::new());
     let (mut loss, mut floor_loss) = (0.0, 0.0);
     pool.install(|| {

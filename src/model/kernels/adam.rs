@@ -15,7 +15,7 @@ pub(in crate::model) struct AdamStep {
     pub(in crate::model) epsilon: f32,
 }
 
-/// Moves `parameters` by the sum of two gradients.
+/// Moves `parameters` by `gradients`, and leaves those zero for the next step.
 #[inline(always)]
 pub(super) fn adam<S: Simd>(
     s: S,
@@ -23,42 +23,38 @@ pub(super) fn adam<S: Simd>(
     parameters: &mut [f32],
     first: &mut [f32],
     second: &mut [f32],
-    gradients: [&[f32]; 2],
+    gradients: &mut [f32],
 ) {
     let count = parameters.len();
-    assert_eq!([first.len(), second.len(), gradients[0].len(), gradients[1].len()], [count; 4]);
+    assert_eq!([first.len(), second.len(), gradients.len()], [count; 3]);
     let tail = count % S::LANES;
     let whole = count - tail;
-    let (p, m, v) = (parameters.as_mut_ptr(), first.as_mut_ptr(), second.as_mut_ptr());
-    let g = gradients.map(<[f32]>::as_ptr);
-    // SAFETY: all five have `count` floats; whole vectors end before `whole`, the rest is `tail` floats.
+    let [p, m, v, g] = [parameters, first, second, gradients].map(<[f32]>::as_mut_ptr);
+    // SAFETY: all four have `count` floats; whole vectors end before `whole`, the rest is `tail` floats.
     unsafe {
         for at in (0..whole).step_by(S::LANES) {
-            let g = [s.load(g[0].add(at)), s.load(g[1].add(at))];
-            let (np, nm, nv) = update(s, step, s.load(p.add(at)), s.load(m.add(at)), s.load(v.add(at)), g);
-            s.store(p.add(at), np);
-            s.store(m.add(at), nm);
-            s.store(v.add(at), nv);
+            let [p, m, v, g] = [p, m, v, g].map(|x| x.add(at));
+            let (np, nm, nv) = update(s, step, s.load(p), s.load(m), s.load(v), s.load(g));
+            s.store(p, np);
+            s.store(m, nm);
+            s.store(v, nv);
+            s.store(g, s.splat(0.0));
         }
         if tail != 0 {
-            let g = [s.load_part(g[0].add(whole), tail), s.load_part(g[1].add(whole), tail)];
-            let [p0, m0, v0] = [
-                s.load_part(p.add(whole), tail),
-                s.load_part(m.add(whole), tail),
-                s.load_part(v.add(whole), tail),
-            ];
-            let (np, nm, nv) = update(s, step, p0, m0, v0, g);
-            s.store_part(p.add(whole), np, tail);
-            s.store_part(m.add(whole), nm, tail);
-            s.store_part(v.add(whole), nv, tail);
+            let [p, m, v, g] = [p, m, v, g].map(|x| x.add(whole));
+            let [p0, m0, v0, g0] = [p, m, v, g].map(|x| s.load_part(x, tail));
+            let (np, nm, nv) = update(s, step, p0, m0, v0, g0);
+            s.store_part(p, np, tail);
+            s.store_part(m, nm, tail);
+            s.store_part(v, nv, tail);
+            s.store_part(g, s.splat(0.0), tail);
         }
     }
 }
 
 /// Parameter and moments after the update.
 #[inline(always)]
-fn update<S: Simd>(s: S, step: AdamStep, p: S::V, m: S::V, v: S::V, g: [S::V; 2]) -> (S::V, S::V, S::V) {
-    let g = s.add(g[0], g[1]);
+fn update<S: Simd>(s: S, step: AdamStep, p: S::V, m: S::V, v: S::V, g: S::V) -> (S::V, S::V, S::V) {
     let m = s.mul_add(s.sub(g, m), s.splat(1.0 - step.beta1), m);
     let v = s.mul_add(s.sub(s.mul(g, g), v), s.splat(1.0 - step.beta2), v);
     let change = s.div(s.mul(m, s.splat(step.rate)), s.add(s.sqrt(v), s.splat(step.epsilon)));

@@ -4,7 +4,10 @@
 //! The sum of the logarithms is the logarithm of a product: factors in 1..2 are multiplied in `f32`, at
 //! most 120 in a lane, the lanes then in `f64`, and one logarithm is taken for all of them.
 
-use super::product::{Finish, VECTORS as PANEL};
+use super::Sums;
+use super::columns::{Columns, ColumnsMut};
+use super::finish::{Activation, Finish};
+use super::product::VECTORS as PANEL;
 use super::simd::Simd;
 
 /// Factors that a lane takes before the logarithm: their product stays below `2^120`, that of all lanes
@@ -41,25 +44,13 @@ fn factor_and_sigmoid<S: Simd>(s: S, v: S::V) -> (S::V, S::V) {
     (factor, s.by_sign(v, s.mul(e, likely), likely))
 }
 
-/// `sigmoid(product + bias)`.
-pub(super) struct BiasSigmoid<'a> {
-    pub(super) bias: &'a [f32],
-    pub(super) out: &'a mut [f32],
-}
+/// `1 / (1 + e^-v)`.
+pub(super) struct Sigmoid;
 
-impl<S: Simd> Finish<S> for BiasSigmoid<'_> {
+impl<S: Simd> Activation<S> for Sigmoid {
     #[inline(always)]
-    unsafe fn finish<const WHOLE: bool>(&mut self, s: S, row: usize, col: usize, width: usize, sum: S::V) {
-        // SAFETY: the place lies inside the product, `bias` is as long as its rows, `out` as large as all.
-        unsafe {
-            let to = self.out.as_mut_ptr().add(row * self.bias.len() + col);
-            let bias = self.bias.as_ptr().add(col);
-            if WHOLE {
-                s.store(to, factor_and_sigmoid(s, s.add(sum, s.load(bias))).1);
-            } else {
-                s.store_part(to, factor_and_sigmoid(s, s.add(sum, s.load_part(bias, width))).1, width);
-            }
-        }
+    fn of(s: S, logits: S::V) -> S::V {
+        factor_and_sigmoid(s, logits).1
     }
 }
 
@@ -69,9 +60,11 @@ impl<S: Simd> Finish<S> for BiasSigmoid<'_> {
 /// takes all of them, with nothing but its own constants in registers.
 pub(super) struct Losses<'a, S: Simd, const GRADIENT: bool> {
     bias: &'a [f32],
-    targets: &'a [u8],
+    targets: Columns<'a, u8>,
     /// Where the gradient goes if there is one to compute: `(sigmoid - target) * scale`.
-    gradient: &'a mut [f32],
+    gradient: ColumnsMut<'a>,
+    /// Its sum over the rows.
+    bias_gradient: &'a mut [f32],
     scale: f32,
     /// Products of the panel, `[rows, PANEL vectors]`.
     panel: &'a mut Vec<f32>,
@@ -103,15 +96,21 @@ impl<'a, S: Simd, const GRADIENT: bool> Losses<'a, S, GRADIENT> {
     pub(super) fn new(
         s: S,
         bias: &'a [f32],
-        targets: &'a [u8],
-        gradient: &'a mut [f32],
+        targets: Columns<'a, u8>,
+        gradient: ColumnsMut<'a>,
+        bias_gradient: &'a mut [f32],
         scale: f32,
         panel: &'a mut Vec<f32>,
     ) -> Self {
-        assert!(!GRADIENT || gradient.len() == targets.len());
-        panel.resize(targets.len() / bias.len() * PANEL * S::LANES, 0.0);
+        let (rows, columns) = (targets.rows(), targets.width());
+        assert_eq!(bias.len(), columns);
+        assert!(
+            !GRADIENT || (gradient.rows(), gradient.width(), bias_gradient.len()) == (rows, columns, columns)
+        );
+        panel.resize(rows * PANEL * S::LANES, 0.0);
         let sums = LaneSums::new(s);
-        Self { bias, targets, gradient, scale, panel, sums, cross_entropy: 0.0, squared_error: 0.0 }
+        let (cross_entropy, squared_error) = (0.0, 0.0);
+        Self { bias, targets, gradient, bias_gradient, scale, panel, sums, cross_entropy, squared_error }
     }
 
     /// Moves the sums of the lanes to the totals.
@@ -126,10 +125,10 @@ impl<'a, S: Simd, const GRADIENT: bool> Losses<'a, S, GRADIENT> {
         self.sums = LaneSums::new(s);
     }
 
-    /// Sums over all pixels: cross-entropy in nats, and squared error (zero if the gradient is taken).
+    /// Sums over all pixels; no squared error if the gradient is taken.
     #[inline(always)]
-    pub(super) fn sums(self) -> (f64, f64) {
-        (self.cross_entropy, self.squared_error)
+    pub(super) fn sums(self) -> Sums {
+        Sums { cross_entropy: self.cross_entropy, squared_error: self.squared_error }
     }
 
     /// One vector of columns of all rows of the panel.
@@ -138,8 +137,7 @@ impl<'a, S: Simd, const GRADIENT: bool> Losses<'a, S, GRADIENT> {
     /// `col + width` lies inside the product, `panel` points at the products from `col` on.
     #[inline(always)]
     unsafe fn column<const WHOLE: bool>(&mut self, s: S, col: usize, width: usize, panel: *const f32) {
-        let columns = self.bias.len();
-        let rows = self.targets.len() / columns;
+        let rows = self.targets.rows();
         // Lanes beyond the last column count neither as factors nor as errors.
         let mut mask = [0.0_f32; 16];
         mask[..width].fill(1.0);
@@ -150,14 +148,14 @@ impl<'a, S: Simd, const GRADIENT: bool> Losses<'a, S, GRADIENT> {
             (s.load(mask.as_ptr()), bias)
         };
         let (one, scale, minus_white) = (s.splat(1.0), s.splat(self.scale), s.splat(-1.0 / 255.0));
+        let mut gradients = s.splat(0.0);
         for begin in (0..rows).step_by(factors(S::LANES)) {
             let end = rows.min(begin + factors(S::LANES));
             let mut sums = self.sums;
             for row in begin..end {
-                let at = row * columns + col;
                 // SAFETY: the row lies inside targets, gradient and panel.
                 unsafe {
-                    let from = self.targets.as_ptr().add(at);
+                    let from = self.targets.data().as_ptr().add(row * self.targets.stride() + col);
                     let bytes = if WHOLE {
                         s.load_bytes(from)
                     } else {
@@ -176,7 +174,8 @@ impl<'a, S: Simd, const GRADIENT: bool> Losses<'a, S, GRADIENT> {
                     let error = s.add(sigmoid, minus_target);
                     if GRADIENT {
                         let gradient = s.mul(error, scale);
-                        let to = self.gradient.as_mut_ptr().add(at);
+                        gradients = s.add(gradients, gradient);
+                        let to = self.gradient.at(row, col);
                         if WHOLE { s.store(to, gradient) } else { s.store_part(to, gradient, width) }
                     } else {
                         let error = if WHOLE { error } else { s.mul(error, mask) };
@@ -186,6 +185,13 @@ impl<'a, S: Simd, const GRADIENT: bool> Losses<'a, S, GRADIENT> {
             }
             self.sums = sums;
             self.settle(s);
+        }
+        if GRADIENT {
+            // SAFETY: as many as columns.
+            unsafe {
+                let to = self.bias_gradient.as_mut_ptr().add(col);
+                if WHOLE { s.store(to, gradients) } else { s.store_part(to, gradients, width) }
+            }
         }
     }
 }

@@ -9,7 +9,11 @@
 
 mod adam;
 pub(super) mod aligned;
+mod columns;
+mod finish;
+mod level;
 mod loss;
+mod places;
 mod product;
 mod simd;
 mod sparse;
@@ -19,73 +23,17 @@ mod x86;
 
 use super::buffers;
 use std::cell::RefCell;
-use std::sync::OnceLock;
 
 pub(super) use adam::AdamStep;
-use loss::{BiasSigmoid, Losses};
-use product::{AddTo, BiasRelu, Left, product, product_transposed};
+pub(super) use columns::{Columns, ColumnsMut};
+use finish::{AddTo, Dense, Relu};
+use level::{Level, level};
+use loss::{Losses, Sigmoid};
+pub(super) use places::Places;
+use product::{Left, Right, product};
 use simd::{Portable, Simd};
-pub(super) use sparse::Places;
 
-/// A set of vector instructions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Level {
-    Portable,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-}
-
-/// The best that the processor has, or less if `AESCOPE_KERNELS` names less (`avx2`, `portable`); looked
-/// up once.
-fn level() -> Level {
-    static LEVEL: OnceLock<Level> = OnceLock::new();
-    *LEVEL.get_or_init(|| {
-        let wish = std::env::var("AESCOPE_KERNELS");
-        let most = match wish.as_deref() {
-            Ok("portable") => return Level::Portable,
-            #[cfg(target_arch = "x86_64")]
-            Ok("avx2") => Level::Avx2,
-            #[cfg(target_arch = "x86_64")]
-            _ => Level::Avx512,
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => Level::Portable,
-        };
-        detected().min(most)
-    })
-}
-
-fn detected() -> Level {
-    #[cfg(target_arch = "x86_64")]
-    {
-        let avx2 = is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("fma")
-            && is_x86_feature_detected!("popcnt")
-            && is_x86_feature_detected!("bmi1")
-            && is_x86_feature_detected!("bmi2");
-        if !avx2 {
-            Level::Portable
-        } else if is_x86_feature_detected!("avx512f") {
-            Level::Avx512
-        } else {
-            Level::Avx2
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    Level::Portable
-}
-
-/// The vector instructions in use: `avx512`, `avx2` or `portable`.
-pub fn instruction_set() -> &'static str {
-    match level() {
-        Level::Portable => "portable",
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => "avx2",
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => "avx512",
-    }
-}
+pub use level::instruction_set;
 
 /// Functions whose body, generic over the token `$s`, is compiled for each set of instructions.
 macro_rules! kernels {
@@ -140,8 +88,19 @@ pub(super) struct Sums {
     pub(super) squared_error: f64,
 }
 
+/// Asks for `bytes` to be brought into the caches.
+pub(super) fn prefetch(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in bytes.chunks(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: SSE is part of x86-64, and a prefetch changes no value.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
+    }
+}
+
 /// Inputs of a layer whose part of a weight gradient is computed at a time.
 const STRIP: usize = 48;
+const RUN: usize = 32;
 
 thread_local! {
     /// Where a product copies a part of its right-hand side together.
@@ -153,150 +112,164 @@ fn with_panel<R>(work: impl FnOnce(&mut Vec<f32>) -> R) -> R {
 }
 
 /// `max(0, x * weight + bias)`: `x` as `[n, inputs]`, `weight` as `[inputs, outputs]`.
-pub(super) fn dense_relu(x: &[f32], weight: &[f32], bias: &[f32], out: &mut [f32]) {
+pub(super) fn dense_relu(x: Columns<'_>, weight: Columns<'_>, bias: &[f32], out: ColumnsMut<'_>) {
     with_panel(|panel| dense_relu_with(x, weight, bias, out, panel));
 }
 
 /// `sigmoid(x * weight + bias)`.
-pub(super) fn dense_sigmoid(x: &[f32], weight: &[f32], bias: &[f32], out: &mut [f32]) {
+pub(super) fn dense_sigmoid(x: Columns<'_>, weight: Columns<'_>, bias: &[f32], out: ColumnsMut<'_>) {
     with_panel(|panel| dense_sigmoid_with(x, weight, bias, out, panel));
 }
 
+/// Adds `x * weight` to `out`.
+pub(super) fn add_product(x: Columns<'_>, weight: Columns<'_>, out: ColumnsMut<'_>) {
+    with_panel(|panel| add_product_with(x, weight, out, panel));
+}
+
 /// Losses of the logits `x * weight + bias` against `targets`, `[n, outputs]` bytes.
-pub(super) fn dense_losses(x: &[f32], weight: &[f32], bias: &[f32], targets: &[u8]) -> Sums {
+pub(super) fn dense_losses(
+    x: Columns<'_>,
+    weight: Columns<'_>,
+    bias: &[f32],
+    targets: Columns<'_, u8>,
+) -> Sums {
     with_panel(|panel| dense_losses_with(x, weight, bias, targets, panel))
 }
 
-/// The same cross-entropy, and into `gradient` its gradient with respect to the logits, times `scale`.
+/// The same cross-entropy; into `delta` its gradient with respect to the logits, times `scale`, and into
+/// `bias_gradient` the sum of that over the rows.
 pub(super) fn dense_losses_gradient(
-    x: &[f32],
-    weight: &[f32],
+    x: Columns<'_>,
+    weight: Columns<'_>,
     bias: &[f32],
-    targets: &[u8],
+    targets: Columns<'_, u8>,
     scale: f32,
-    gradient: &mut [f32],
+    delta: &mut [f32],
+    bias_gradient: &mut [f32],
 ) -> Sums {
-    with_panel(|panel| dense_losses_gradient_with(x, weight, bias, targets, scale, gradient, panel))
+    let delta = ColumnsMut::all(delta, (targets.rows(), bias.len()));
+    with_panel(|panel| {
+        dense_losses_gradient_with(x, weight, bias, targets, scale, delta, bias_gradient, panel)
+    })
 }
 
 /// Adds `x^T * delta` to `gradient`: `x` as `[n, inputs]`, `delta` as `[n, outputs]`.
-pub(super) fn weight_gradient(x: &[f32], delta: &[f32], rows: usize, gradient: &mut [f32]) {
-    with_panel(|panel| weight_gradient_with(x, delta, rows, gradient, panel));
+pub(super) fn weight_gradient(x: Columns<'_>, delta: Columns<'_>, gradient: ColumnsMut<'_>) {
+    with_panel(|panel| weight_gradient_with(x, delta, gradient, panel));
+}
+
+/// Adds `delta * weight^T` to `gradient`: `delta` as `[n, outputs]`, `weight` as `[inputs, outputs]`.
+pub(super) fn input_gradient(delta: Columns<'_>, weight: Columns<'_>, gradient: ColumnsMut<'_>) {
+    with_panel(|panel| input_gradient_with(delta, weight, gradient, panel));
 }
 
 kernels! {
-    fn dense_relu_with(s, x: &[f32], weight: &[f32], bias: &[f32], out: &mut [f32], panel: &mut Vec<f32>) {
-        let (rows, inputs) = (out.len() / bias.len(), weight.len() / bias.len());
-        assert_eq!(out.len(), rows * bias.len());
-        product(s, Left::rows(x, rows, inputs), weight, bias.len(), panel, &mut BiasRelu { bias, out });
+    fn dense_relu_with(
+        s, x: Columns<'_>, weight: Columns<'_>, bias: &[f32], out: ColumnsMut<'_>, panel: &mut Vec<f32>,
+    ) {
+        assert_eq!((out.rows(), out.width()), (x.rows(), weight.width()));
+        product(s, Left::rows(x), Right::Rows(weight), panel, &mut Dense::<Relu>::new(bias, out));
     }
 
-    fn dense_sigmoid_with(s, x: &[f32], weight: &[f32], bias: &[f32], out: &mut [f32], panel: &mut Vec<f32>) {
-        let (rows, inputs) = (out.len() / bias.len(), weight.len() / bias.len());
-        assert_eq!(out.len(), rows * bias.len());
-        product(s, Left::rows(x, rows, inputs), weight, bias.len(), panel, &mut BiasSigmoid { bias, out });
+    fn dense_sigmoid_with(
+        s, x: Columns<'_>, weight: Columns<'_>, bias: &[f32], out: ColumnsMut<'_>, panel: &mut Vec<f32>,
+    ) {
+        assert_eq!((out.rows(), out.width()), (x.rows(), weight.width()));
+        product(s, Left::rows(x), Right::Rows(weight), panel, &mut Dense::<Sigmoid>::new(bias, out));
+    }
+
+    fn add_product_with(
+        s, x: Columns<'_>, weight: Columns<'_>, out: ColumnsMut<'_>, panel: &mut Vec<f32>,
+    ) {
+        assert_eq!((out.rows(), out.width()), (x.rows(), weight.width()));
+        product(s, Left::rows(x), Right::Rows(weight), panel, &mut AddTo(out));
     }
 
     fn dense_losses_with(
-        s, x: &[f32], weight: &[f32], bias: &[f32], targets: &[u8], panel: &mut Vec<f32>,
+        s, x: Columns<'_>, weight: Columns<'_>, bias: &[f32], targets: Columns<'_, u8>, panel: &mut Vec<f32>,
     ) -> Sums {
-        let (rows, inputs) = (targets.len() / bias.len(), weight.len() / bias.len());
-        assert_eq!(targets.len(), rows * bias.len());
-        let mut products = buffers::take(0);
-        let mut losses = Losses::<_, false>::new(s, bias, targets, &mut [], 0.0, &mut products);
-        product(s, Left::rows(x, rows, inputs), weight, bias.len(), panel, &mut losses);
-        let (cross_entropy, squared_error) = losses.sums();
+        assert_eq!((targets.rows(), targets.width()), (x.rows(), weight.width()));
+        let mut products = buffers::take(targets.rows() * product::VECTORS * S::LANES);
+        let none = ColumnsMut::all(&mut [], (0, 0));
+        let mut losses = Losses::<_, false>::new(s, bias, targets, none, &mut [], 0.0, &mut products);
+        product(s, Left::rows(x), Right::Rows(weight), panel, &mut losses);
+        let sums = losses.sums();
         buffers::give(products);
-        Sums { cross_entropy, squared_error }
+        sums
     }
 
     fn dense_losses_gradient_with(
-        s, x: &[f32], weight: &[f32], bias: &[f32], targets: &[u8], scale: f32, gradient: &mut [f32],
-        panel: &mut Vec<f32>,
+        s, x: Columns<'_>, weight: Columns<'_>, bias: &[f32], targets: Columns<'_, u8>, scale: f32,
+        delta: ColumnsMut<'_>, bias_gradient: &mut [f32], panel: &mut Vec<f32>,
     ) -> Sums {
-        let (rows, inputs) = (targets.len() / bias.len(), weight.len() / bias.len());
-        assert_eq!(targets.len(), rows * bias.len());
-        let mut products = buffers::take(0);
-        let mut losses = Losses::<_, true>::new(s, bias, targets, gradient, scale, &mut products);
-        product(s, Left::rows(x, rows, inputs), weight, bias.len(), panel, &mut losses);
-        let (cross_entropy, squared_error) = losses.sums();
+        assert_eq!((targets.rows(), targets.width()), (x.rows(), weight.width()));
+        let mut products = buffers::take(targets.rows() * product::VECTORS * S::LANES);
+        let mut losses = Losses::<_, true>::new(s, bias, targets, delta, bias_gradient, scale, &mut products);
+        product(s, Left::rows(x), Right::Rows(weight), panel, &mut losses);
+        let sums = losses.sums();
         buffers::give(products);
-        Sums { cross_entropy, squared_error }
+        sums
     }
 
     fn weight_gradient_with(
-        s, x: &[f32], delta: &[f32], rows: usize, gradient: &mut [f32], panel: &mut Vec<f32>,
+        s, x: Columns<'_>, delta: Columns<'_>, gradient: ColumnsMut<'_>, panel: &mut Vec<f32>,
     ) {
-        let (inputs, outputs) = (x.len() / rows, delta.len() / rows);
-        assert_eq!(gradient.len(), inputs * outputs);
+        let (rows, inputs) = (x.rows(), x.width());
+        assert_eq!((gradient.rows(), gradient.width(), delta.rows()), (inputs, delta.width(), rows));
         // The strips of `x` that meet all of `delta` are copied together, so that they and the part of the
         // gradient that they make stay in the caches.
-        let mut strip = Vec::new();
+        let mut strip = buffers::take(rows * STRIP.min(inputs));
+        let mut rest = gradient;
         for first in (0..inputs).step_by(STRIP) {
             let count = STRIP.min(inputs - first);
-            let left = if count == inputs {
-                Left::columns(x, inputs, rows)
+            let (out, below) = rest.split_below(count);
+            rest = below;
+            let left = if count == x.stride() {
+                x
             } else {
-                strip.clear();
-                x.chunks_exact(inputs).for_each(|row| strip.extend_from_slice(&row[first..][..count]));
-                Left::columns(&strip, count, rows)
+                for row in 0..rows {
+                    strip[row * count..][..count].copy_from_slice(&x.row(row)[first..][..count]);
+                }
+                Columns::all(&strip[..rows * count], (rows, count))
             };
-            let out = &mut gradient[first * outputs..][..count * outputs];
-            product(s, left, delta, outputs, panel, &mut AddTo { out, columns: outputs });
+            product(s, Left::columns(left), Right::Rows(delta), panel, &mut AddTo(out));
         }
+        buffers::give(strip);
     }
 
-    /// Adds `delta * weight^T` to `gradient`: `delta` as `[n, outputs]`, `weight` as `[inputs, outputs]`.
-    fn input_gradient(s, delta: &[f32], weight: &[f32], outputs: usize, gradient: &mut [f32]) {
-        product_transposed(s, delta, weight, outputs, gradient);
-    }
-
-    /// Adds the sum of the rows of `delta`, `[n, outputs]`, to `gradient`.
-    fn bias_gradient(s, delta: &[f32], gradient: &mut [f32]) {
-        let outputs = gradient.len();
-        let (whole, tail) = (outputs - outputs % S::LANES, outputs % S::LANES);
-        for row in delta.chunks_exact(outputs) {
-            let (to, from) = (gradient.as_mut_ptr(), row.as_ptr());
-            // SAFETY: both have `outputs` floats.
-            unsafe {
-                for at in (0..whole).step_by(S::LANES) {
-                    s.store(to.add(at), s.add(s.load(to.add(at)), s.load(from.add(at))));
-                }
-                if tail != 0 {
-                    let sum = s.add(s.load_part(to.add(whole), tail), s.load_part(from.add(whole), tail));
-                    s.store_part(to.add(whole), sum, tail);
-                }
-            }
-        }
+    fn input_gradient_with(
+        s, delta: Columns<'_>, weight: Columns<'_>, gradient: ColumnsMut<'_>, panel: &mut Vec<f32>,
+    ) {
+        assert_eq!((gradient.rows(), gradient.width()), (delta.rows(), weight.rows()));
+        product(s, Left::rows(delta), Right::Transposed(weight), panel, &mut AddTo(gradient));
     }
 
     /// Finds the pixels of `images` that are not zero.
-    fn find_places(s, images: &[u8], pixels: usize, found: &mut Places) {
-        let _ = s;
-        sparse::find_places(images, pixels, found);
+    fn find_places(s, images: Columns<'_, u8>, found: &mut Places) {
+        places::find(s, images, found);
     }
 
-    /// `max(0, images / 255 * weight + bias)` from the pixels that are not zero.
-    fn sparse_dense_relu(
-        s, images: &[u8], found: &Places, weight: &[f32], bias: &[f32], out: &mut [f32],
-    ) {
-        sparse::forward(s, images, found, weight, bias, out);
+    /// `images / 255 * weight` from the pixels that are not zero.
+    fn sparse_product(s, images: Columns<'_, u8>, found: &Places, weight: Columns<'_>, out: &mut [f32]) {
+        sparse::product(s, images, found, weight, out);
     }
 
     /// Adds `images^T * delta` to `gradient`, from the pixels that are not zero.
     fn sparse_weight_gradient(
-        s, images: &[u8], found: &Places, delta: &[f32], outputs: usize, cursors: &mut Vec<usize>,
-        gradient: &mut [f32],
+        s, images: Columns<'_, u8>, found: &Places, delta: Columns<'_>, gradient: &mut [f32],
     ) {
-        sparse::weight_gradient(s, images, found, delta, outputs, cursors, gradient);
+        sparse::weight_gradient(s, images, found, delta, gradient);
     }
 
-    /// One step of Adam with the sum of two gradients.
+    /// One step of Adam; leaves the gradients zero.
     fn adam_step(
-        s, step: AdamStep, parameters: &mut [f32], first: &mut [f32], second: &mut [f32],
-        gradients: [&[f32]; 2],
+        s, step: AdamStep, parameters: ColumnsMut<'_>, first: ColumnsMut<'_>, second: ColumnsMut<'_>,
+        gradients: ColumnsMut<'_>,
     ) {
-        adam::adam(s, step, parameters, first, second, gradients);
+        let moments = first.runs(RUN).zip(second.runs(RUN));
+        for ((parameters, (first, second)), gradients) in parameters.runs(RUN).zip(moments).zip(gradients.runs(RUN)) {
+            adam::adam(s, step, parameters, first, second, gradients);
+        }
     }
 }
 

@@ -5,6 +5,8 @@
 //! Every method must be inlined into a function compiled with the instructions enabled; the wrappers in
 //! the parent module are such functions.
 
+use super::places::GROUP;
+
 /// A set of vector instructions.
 pub(super) trait Simd: Copy {
     /// Floats in a vector.
@@ -47,6 +49,15 @@ pub(super) trait Simd: Copy {
     fn minus_abs(self, a: Self::V) -> Self::V;
     /// The sum of all lanes, in pairs.
     fn total(self, a: Self::V) -> f32;
+    /// Writes the indices, counted from `first`, of the bytes that are not zero; returns how many.
+    ///
+    /// # Safety
+    /// `to` is valid for writing as many places as the group has bytes.
+    #[inline(always)]
+    unsafe fn places(self, bytes: &[u8; GROUP], first: u16, to: *mut u16) -> usize {
+        // SAFETY: the caller's promise.
+        unsafe { super::places::of_group(bytes, first, to) }
+    }
     /// `a * b + c`, rounded once where the processor can do so.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// Lanes of `negative` where the lane of `sign` has its sign bit set, else lanes of `positive`.

@@ -5,6 +5,8 @@
 // Indices unroll into registers where iterators do not.
 #![allow(clippy::needless_range_loop)]
 
+use super::columns::Columns;
+use super::places::Places;
 use super::simd::Simd;
 
 /// Vectors of the output that are summed at a time.
@@ -12,136 +14,48 @@ const VECTORS: usize = 4;
 /// Pixels whose weights fit into the first cache together.
 const BLOCK: usize = 112;
 
-/// For each pattern of eight pixels, where those are that are not zero.
-static PLACES: [[u16; 8]; 256] = places();
-
-const fn places() -> [[u16; 8]; 256] {
-    let mut table = [[0; 8]; 256];
-    let mut pattern = 0;
-    while pattern < 256 {
-        let (mut bit, mut count) = (0, 0);
-        while bit < 8 {
-            if pattern & (1 << bit) != 0 {
-                table[pattern][count] = bit;
-                count += 1;
-            }
-            bit += 1;
-        }
-        pattern += 1;
-    }
-    table
-}
-
-/// Where the pixels of a batch are that are not zero, image after image.
-#[derive(Default)]
-pub(in crate::model) struct Places {
-    /// Indices of pixels.
-    places: Vec<u16>,
-    /// Where in `places` each image begins; one more than images.
-    starts: Vec<usize>,
-}
-
-impl Places {
-    /// Pixels of the largest image whose places can be told.
-    pub(in crate::model) const MOST_PIXELS: usize = 1 << 16;
-
-    /// Part of all pixels.
-    pub(in crate::model) fn density(&self, pixels: usize) -> f64 {
-        let images = self.starts.len() - 1;
-        self.starts[images] as f64 / (images * pixels) as f64
-    }
-}
-
-/// Finds them in `images`, `[n, pixels]`.
-#[inline(always)]
-pub(super) fn find_places(images: &[u8], pixels: usize, found: &mut Places) {
-    assert!(pixels <= Places::MOST_PIXELS);
-    found.starts.clear();
-    found.starts.push(0);
-    found.places.clear();
-    found.places.reserve(images.len() + 8);
-    let to = found.places.as_mut_ptr();
-    let mut count = 0;
-    for image in images.chunks_exact(pixels) {
-        let (words, tail) = image.as_chunks::<8>();
-        for (word, bytes) in words.iter().enumerate() {
-            let x = u64::from_le_bytes(*bytes);
-            // The high bit of each byte that is not zero, gathered into eight bits.
-            let high = (((x & 0x7f7f_7f7f_7f7f_7f7f) + 0x7f7f_7f7f_7f7f_7f7f) | x) & 0x8080_8080_8080_8080;
-            let pattern = ((high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as usize;
-            let base = (word * 8) as u16;
-            // SAFETY: at most one place a pixel was written before, and there is room for eight more.
-            unsafe {
-                let to = to.add(count).cast::<[u16; 8]>();
-                to.write_unaligned(PLACES[pattern].map(|place| place + base));
-            }
-            count += pattern.count_ones() as usize;
-        }
-        for (place, &pixel) in tail.iter().enumerate() {
-            // SAFETY: as above.
-            unsafe { to.add(count).write((words.len() * 8 + place) as u16) };
-            count += usize::from(pixel != 0);
-        }
-        found.starts.push(count);
-    }
-    // SAFETY: `count` places were written.
-    unsafe { found.places.set_len(count) };
-}
-
-/// Bytes as floats: a load is cheaper than a conversion.
+/// Bytes as pixels in 0..1: a load is cheaper than a conversion.
 static FLOATS: [f32; 256] = {
     let mut table = [0.0; 256];
     let mut byte = 0;
     while byte < 256 {
-        table[byte] = byte as f32;
+        table[byte] = byte as f32 / 255.0;
         byte += 1;
     }
     table
 };
 
-/// `max(0, images / 255 * weight + bias)`: `images` as `[n, pixels]`, `weight` as `[pixels, outputs]`.
+/// `images / 255 * weight`: `images` as `[n, pixels]`, `weight` as `[pixels, outputs]`.
 #[inline(always)]
-pub(super) fn forward<S: Simd>(
-    s: S,
-    images: &[u8],
-    found: &Places,
-    weight: &[f32],
-    bias: &[f32],
-    out: &mut [f32],
-) {
-    let (rows, outputs) = (found.starts.len() - 1, bias.len());
-    let pixels = weight.len() / outputs;
-    assert_eq!((images.len(), weight.len()), (rows * pixels, pixels * outputs));
-    assert_eq!(out.len(), rows * outputs);
+pub(super) fn product<S: Simd>(s: S, images: Columns<u8>, found: &Places, weight: Columns, out: &mut [f32]) {
+    let outputs = weight.width();
+    assert_eq!((images.rows(), images.width()), (found.images(), weight.rows()));
+    assert_eq!(out.len(), images.rows() * outputs);
     let mut slab = Vec::new();
     for col in (0..outputs).step_by(VECTORS * S::LANES) {
         let width = (VECTORS * S::LANES).min(outputs - col);
-        let (weight, stride) = if width == outputs {
-            (weight, outputs)
+        let (weight, stride) = if width == weight.stride() {
+            (weight.data(), width)
         } else {
             // Rows far apart would miss the cache one by one.
             slab.clear();
-            weight.chunks_exact(outputs).for_each(|row| slab.extend_from_slice(&row[col..][..width]));
+            (0..weight.rows()).for_each(|row| slab.extend_from_slice(&weight.row(row)[col..][..width]));
             (&slab[..], width)
         };
-        let bias = &bias[col..][..width];
-        for row in 0..rows {
-            let places = &found.places[found.starts[row]..found.starts[row + 1]];
-            let image = &images[row * pixels..][..pixels];
+        for row in 0..images.rows() {
+            let (image, places) = (images.row(row), found.of(row));
             let to = &mut out[row * outputs + col..][..width];
             // SAFETY: places lie inside the image; a row of the weights has `width` columns from `col` on.
             unsafe {
                 match (width.is_multiple_of(S::LANES), width.div_ceil(S::LANES)) {
-                    (true, 1) => forward_row::<S, 1, true>(s, image, places, weight, stride, bias, to),
-                    (true, 2) => forward_row::<S, 2, true>(s, image, places, weight, stride, bias, to),
-                    (true, 3) => forward_row::<S, 3, true>(s, image, places, weight, stride, bias, to),
-                    (true, _) => forward_row::<S, VECTORS, true>(s, image, places, weight, stride, bias, to),
-                    (false, 1) => forward_row::<S, 1, false>(s, image, places, weight, stride, bias, to),
-                    (false, 2) => forward_row::<S, 2, false>(s, image, places, weight, stride, bias, to),
-                    (false, 3) => forward_row::<S, 3, false>(s, image, places, weight, stride, bias, to),
-                    (false, _) => {
-                        forward_row::<S, VECTORS, false>(s, image, places, weight, stride, bias, to);
-                    }
+                    (true, 1) => product_row::<S, 1, true>(s, image, places, weight, stride, to),
+                    (true, 2) => product_row::<S, 2, true>(s, image, places, weight, stride, to),
+                    (true, 3) => product_row::<S, 3, true>(s, image, places, weight, stride, to),
+                    (true, _) => product_row::<S, VECTORS, true>(s, image, places, weight, stride, to),
+                    (false, 1) => product_row::<S, 1, false>(s, image, places, weight, stride, to),
+                    (false, 2) => product_row::<S, 2, false>(s, image, places, weight, stride, to),
+                    (false, 3) => product_row::<S, 3, false>(s, image, places, weight, stride, to),
+                    (false, _) => product_row::<S, VECTORS, false>(s, image, places, weight, stride, to),
                 }
             }
         }
@@ -208,13 +122,12 @@ unsafe fn add_pixel<S: Simd, const N: usize, const WHOLE: bool>(
 }
 
 #[inline(always)]
-unsafe fn forward_row<S: Simd, const N: usize, const WHOLE: bool>(
+unsafe fn product_row<S: Simd, const N: usize, const WHOLE: bool>(
     s: S,
     image: &[u8],
     places: &[u16],
     weight: &[f32],
     stride: usize,
-    bias: &[f32],
     out: &mut [f32],
 ) {
     // Two sums, so that one addition need not wait for the other.
@@ -222,8 +135,8 @@ unsafe fn forward_row<S: Simd, const N: usize, const WHOLE: bool>(
     let mut odd = [s.splat(0.0); N];
     let width = out.len();
     let (pairs, last) = places.as_chunks::<2>();
-    // SAFETY: places lie inside the image, which has as many pixels as `weight` has rows; `bias` and `out`
-    // have `width` floats from here on.
+    // SAFETY: places lie inside the image, which has as many pixels as `weight` has rows; `out` has `width`
+    // floats.
     unsafe {
         let weight = weight.as_ptr();
         for &[first, second] in pairs {
@@ -233,31 +146,26 @@ unsafe fn forward_row<S: Simd, const N: usize, const WHOLE: bool>(
         for &place in last {
             add_pixel::<S, N, WHOLE>(s, &mut even, image, place, weight, stride, width);
         }
-        let bias = load_row::<S, N, WHOLE>(s, bias.as_ptr(), width);
         for n in 0..N {
-            let sum = s.add(even[n], odd[n]);
-            even[n] = s.max(s.mul_add(sum, s.splat(1.0 / 255.0), bias[n]), s.splat(0.0));
+            even[n] = s.add(even[n], odd[n]);
         }
         store_row::<S, N, WHOLE>(s, out.as_mut_ptr(), even, width);
     }
 }
 
-/// Adds `images^T * delta / 255` to `gradient`: `delta` as `[n, outputs]`, already divided by 255,
-/// `gradient` as `[pixels, outputs]`.
+/// Adds `images^T / 255 * delta` to `gradient`: `delta` as `[n, outputs]`, `gradient` as `[pixels, outputs]`.
 #[inline(always)]
 pub(super) fn weight_gradient<S: Simd>(
     s: S,
-    images: &[u8],
+    images: Columns<u8>,
     found: &Places,
-    delta: &[f32],
-    outputs: usize,
-    cursors: &mut Vec<usize>,
+    delta: Columns,
     gradient: &mut [f32],
 ) {
-    let rows = found.starts.len() - 1;
-    let pixels = gradient.len() / outputs;
-    assert_eq!((images.len(), gradient.len()), (rows * pixels, pixels * outputs));
-    assert_eq!(delta.len(), rows * outputs);
+    let (rows, pixels, outputs) = (images.rows(), images.width(), delta.width());
+    assert_eq!((rows, gradient.len()), (found.images(), pixels * outputs));
+    assert_eq!(delta.rows(), rows);
+    let mut cursors = vec![0; rows];
     let mut slab = Vec::new();
     for col in (0..outputs).step_by(VECTORS * S::LANES) {
         let width = (VECTORS * S::LANES).min(outputs - col);
@@ -268,14 +176,12 @@ pub(super) fn weight_gradient<S: Simd>(
             slab.resize(pixels * width, 0.0);
             (&mut slab[..], width)
         };
-        cursors.clear();
-        cursors.extend_from_slice(&found.starts[..rows]);
+        cursors.fill(0);
         for block in (0..pixels).step_by(BLOCK) {
             let end = block + BLOCK;
             for row in 0..rows {
-                let places = &found.places[cursors[row]..found.starts[row + 1]];
-                let image = &images[row * pixels..][..pixels];
-                let delta = &delta[row * outputs + col..][..width];
+                let (image, places) = (images.row(row), &found.of(row)[cursors[row]..]);
+                let delta = &delta.row(row)[col..][..width];
                 // SAFETY: places lie inside the image; a row of the gradient has `width` columns.
                 cursors[row] += unsafe {
                     let to = to.as_mut_ptr();

@@ -3,6 +3,7 @@
 #[allow(clippy::wildcard_imports)]
 use std::arch::x86_64::*;
 
+use super::places::GROUP;
 use super::simd::Simd;
 
 /// Proof that the processor has AVX2 and FMA.
@@ -159,6 +160,19 @@ impl Simd for Avx512 {
         // SAFETY: `self` proves that the processor has the instruction.
         unsafe { _mm512_reduce_add_ps(a) }
     }
+    #[inline(always)]
+    unsafe fn places(self, bytes: &[u8; GROUP], first: u16, to: *mut u16) -> usize {
+        // SAFETY: `self` proves that the processor has the instructions; the caller grants sixteen places.
+        unsafe {
+            let pixels = _mm512_cvtepu8_epi32(_mm_loadu_si128(bytes.as_ptr().cast()));
+            let lit = _mm512_test_epi32_mask(pixels, pixels);
+            let indices = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+            let indices = _mm512_add_epi32(indices, _mm512_set1_epi32(i32::from(first)));
+            let places = _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(lit, indices));
+            _mm256_storeu_si256(to.cast(), places);
+            lit.count_ones() as usize
+        }
+    }
     register_methods! { __m512:
         add(a, b) => _mm512_add_ps(a, b);
         sub(a, b) => _mm512_sub_ps(a, b);
@@ -177,5 +191,23 @@ impl Simd for Avx512 {
             _mm512_castps_si512(a),
             _mm512_slli_epi32::<23>(_mm512_castps_si512(n)),
         ));
+    }
+}
+
+/// Rows become columns. In instructions that every x86-64 has.
+#[inline(always)]
+pub(super) fn transpose(block: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
+    // SAFETY: SSE is part of x86-64; four floats are four floats.
+    unsafe {
+        let [a, b, c, d] = block.map(|row| std::mem::transmute::<[f32; 4], __m128>(row));
+        let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
+        let (ab_high, cd_high) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
+        let columns = [
+            _mm_movelh_ps(ab, cd),
+            _mm_movehl_ps(cd, ab),
+            _mm_movelh_ps(ab_high, cd_high),
+            _mm_movehl_ps(cd_high, ab_high),
+        ];
+        columns.map(|column| std::mem::transmute::<__m128, [f32; 4]>(column))
     }
 }

@@ -2,13 +2,20 @@
 //!
 //! Each computes what a chain of dfdx's stock operations does (`matmul`, `add`, `relu`,
 //! `bce_with_logits`), values and gradients, without the intermediate tensors. Gradients are added to
-//! what is there, as dfdx does it.
+//! what is there, as dfdx does it. Two threads share the work of each, cut as [`halves`] says.
+
+mod backward;
+
+use std::ops::Range;
 
 use dfdx::prelude::*;
 
 use super::buffers;
+use super::halves::{Side, both, cut, halves};
 use super::kernels::storage::elements;
-use super::kernels::{self, Places};
+use super::kernels::{self, Columns, ColumnsMut, Places, Sums};
+use backward::{Delta, add_by_inputs, add_by_outputs, relu_delta};
+pub(super) use backward::{give_back, lend};
 
 /// `[rows, columns]` floats.
 pub type Matrix<T = NoneTape> = Tensor<(usize, usize), f32, Cpu, T>;
@@ -23,69 +30,164 @@ pub type Scalar<T = NoneTape> = Tensor<Rank0, f32, Cpu, T>;
 /// result depends on the images and never on a machine.
 const SPARSE_BELOW: f64 = 0.4;
 
+/// All columns of a matrix.
+pub(super) fn columns<T>(matrix: &Matrix<T>) -> Columns<'_> {
+    Columns::all(elements(matrix), *matrix.shape())
+}
+
+fn bytes<T>(images: &Images<T>) -> Columns<'_, u8> {
+    Columns::all(elements(images), *images.shape())
+}
+
 /// `relu(x * weight + bias)`: `x` as `[n, inputs]`, `weight` as `[inputs, outputs]`.
 pub fn dense_relu<T: Tape<f32, Cpu>>(x: Matrix<T>, weight: &Matrix, bias: &Row) -> Matrix<T> {
     let (x, mut tape) = x.split_tape();
-    let (rows, outputs) = (x.shape().0, bias.shape().0);
+    let (rows, (inputs, outputs)) = (x.shape().0, *weight.shape());
+    let (side, ranges) = cut(inputs, outputs);
+    let work = rows * inputs * outputs;
     let mut y = vec![0.0; rows * outputs];
-    kernels::dense_relu(elements(&x), elements(weight), elements(bias), &mut y);
+    match side {
+        Side::Inputs => {
+            relu_of_halves(work, elements(bias), &mut y, &ranges, |range, sums| {
+                sums.fill(0.0);
+                let sums = ColumnsMut::all(sums, (rows, outputs));
+                kernels::add_product(columns(&x).range(range), rows_of(weight, range), sums);
+            });
+        }
+        Side::Outputs => {
+            let (front, back) = ColumnsMut::all(&mut y, (rows, outputs)).split_at(ranges[0].end);
+            let half = |range: &Range<usize>, out| {
+                let bias = &elements(bias)[range.clone()];
+                kernels::dense_relu(columns(&x), columns(weight).range(range), bias, out);
+            };
+            both(work, || half(&ranges[0], front), || half(&ranges[1], back));
+        }
+    }
     let y = x.device().tensor_from_vec(y, (rows, outputs));
     let (weight, bias, saved) = (weight.clone(), bias.clone(), y.clone());
     tape.add_backward_op(move |gradients| {
-        let delta = relu_delta(&saved, gradients.get_or_alloc_mut(&saved)?);
-        kernels::bias_gradient(&delta, gradients.get_or_alloc_mut(&bias)?);
-        kernels::weight_gradient(elements(&x), &delta, rows, gradients.get_or_alloc_mut(&weight)?);
-        kernels::input_gradient(&delta, elements(&weight), outputs, gradients.get_or_alloc_mut(&x)?);
-        Ok(())
+        let upstream = lend(gradients, &saved)?;
+        let mut deltas = match side {
+            Side::Inputs => vec![Delta::of(rows, &(0..outputs))],
+            Side::Outputs => ranges.iter().map(|range| Delta::of(rows, range)).collect(),
+        };
+        match &mut deltas[..] {
+            [whole] => {
+                relu_delta(&saved, &upstream, whole);
+                add_by_inputs(gradients, &x, &weight, &bias, whole, &ranges)?;
+            }
+            halves => {
+                add_by_outputs(gradients, &x, &weight, &bias, halves, |half| {
+                    relu_delta(&saved, &upstream, half);
+                })?;
+            }
+        }
+        deltas.into_iter().for_each(Delta::give);
+        give_back(gradients, &saved, upstream)
     });
     y.put_tape(tape)
+}
+
+/// Images as the first layer multiplies them.
+enum Pixels {
+    /// Where those are that are not black, if they are few.
+    Sparse(Places),
+    /// All of them in 0..1.
+    Dense(Vec<f32>),
+}
+
+impl Pixels {
+    fn of(images: Columns<'_, u8>) -> Self {
+        let count = images.rows() * images.width();
+        if images.width() <= Places::MOST_PIXELS {
+            let mut places = Places::default();
+            kernels::find_places(images, &mut places);
+            if places.count() as f64 <= SPARSE_BELOW * count as f64 {
+                return Self::Sparse(places);
+            }
+        }
+        let bytes = (0..images.rows()).flat_map(|row| images.row(row));
+        Self::Dense(bytes.map(|&byte| f32::from(byte) / 255.0).collect())
+    }
 }
 
 /// `relu(images / 255 * weight + bias)`: the first layer, from bytes. Where most pixels are black only
 /// the others are multiplied.
 pub fn images_dense_relu<T: Tape<f32, Cpu>>(images: Images<T>, weight: &Matrix, bias: &Row) -> Matrix<T> {
     let (images, mut tape) = images.split_tape();
-    let ((rows, pixels), outputs) = (*images.shape(), bias.shape().0);
-    let bytes = elements(&images);
+    let ((rows, inputs), outputs) = (*images.shape(), bias.shape().0);
+    let ranges = halves(inputs);
+    let work = rows * inputs * outputs;
     let mut y = vec![0.0; rows * outputs];
-    let places = sparse_places(bytes, pixels);
-    // Pixels in 0..1, for the full product.
-    let mut x = Vec::new();
-    if let Some(places) = &places {
-        kernels::sparse_dense_relu(bytes, places, elements(weight), elements(bias), &mut y);
-    } else {
-        x.extend(bytes.iter().map(|&byte| f32::from(byte) / 255.0));
-        kernels::dense_relu(&x, elements(weight), elements(bias), &mut y);
-    }
+    let pixels = relu_of_halves(work, elements(bias), &mut y, &ranges, |range, sums| {
+        let (images, weight) = (bytes(&images).range(range), rows_of(weight, range));
+        let pixels = Pixels::of(images);
+        match &pixels {
+            Pixels::Sparse(places) => kernels::sparse_product(images, places, weight, sums),
+            Pixels::Dense(x) => {
+                sums.fill(0.0);
+                let sums = ColumnsMut::all(sums, (rows, outputs));
+                kernels::add_product(Columns::all(x, (rows, range.len())), weight, sums);
+            }
+        }
+        pixels
+    });
     let y = weight.device().tensor_from_vec(y, (rows, outputs));
     let (weight, bias, saved) = (weight.clone(), bias.clone(), y.clone());
     tape.add_backward_op(move |gradients| {
-        let mut delta = relu_delta(&saved, gradients.get_or_alloc_mut(&saved)?);
-        kernels::bias_gradient(&delta, gradients.get_or_alloc_mut(&bias)?);
-        let gradient = gradients.get_or_alloc_mut(&weight)?;
-        if let Some(places) = &places {
-            for d in &mut delta {
-                *d /= 255.0;
+        let upstream = lend(gradients, &saved)?;
+        let mut delta = Delta::of(rows, &(0..outputs));
+        relu_delta(&saved, &upstream, &mut delta);
+        delta.add_sums(gradients.get_or_alloc_mut(&bias)?);
+        let mut of_weight = lend(gradients, &weight)?;
+        let (front, back) = of_weight.split_at_mut(ranges[0].end * outputs);
+        let half = |range: &Range<usize>, pixels: &Pixels, gradient: &mut [f32]| match pixels {
+            Pixels::Sparse(places) => {
+                kernels::sparse_weight_gradient(
+                    bytes(&images).range(range),
+                    places,
+                    delta.columns(),
+                    gradient,
+                );
             }
-            let mut cursors = Vec::new();
-            let bytes = elements(&images);
-            kernels::sparse_weight_gradient(bytes, places, &delta, outputs, &mut cursors, gradient);
-        } else {
-            kernels::weight_gradient(&x, &delta, rows, gradient);
-        }
-        Ok(())
+            Pixels::Dense(x) => {
+                let gradient = ColumnsMut::all(gradient, (range.len(), outputs));
+                kernels::weight_gradient(Columns::all(x, (rows, range.len())), delta.columns(), gradient);
+            }
+        };
+        both(work, || half(&ranges[0], &pixels.0, front), || half(&ranges[1], &pixels.1, back));
+        delta.give();
+        give_back(gradients, &weight, of_weight)?;
+        give_back(gradients, &saved, upstream)
     });
     y.put_tape(tape)
 }
 
-/// Where the pixels are that are not black, if they are few.
-fn sparse_places(bytes: &[u8], pixels: usize) -> Option<Places> {
-    if pixels > Places::MOST_PIXELS {
-        return None;
+/// Some rows of a matrix.
+fn rows_of<'a>(matrix: &'a Matrix, range: &Range<usize>) -> Columns<'a> {
+    let columns = matrix.shape().1;
+    Columns::all(&elements(matrix)[range.start * columns..range.end * columns], (range.len(), columns))
+}
+
+/// `relu(front + back + bias)` of what both halves of the inputs add up to; `half` writes its sums.
+fn relu_of_halves<R: Send>(
+    work: usize,
+    bias: &[f32],
+    y: &mut [f32],
+    [front, back]: &[Range<usize>; 2],
+    half: impl Fn(&Range<usize>, &mut [f32]) -> R + Sync,
+) -> (R, R) {
+    let (mut a, mut b) = (buffers::take(y.len()), buffers::take(y.len()));
+    let results = both(work, || half(front, &mut a), || half(back, &mut b));
+    let sums = a.chunks_exact(bias.len()).zip(b.chunks_exact(bias.len()));
+    for (y, (a, b)) in y.chunks_exact_mut(bias.len()).zip(sums) {
+        for (((y, a), b), bias) in y.iter_mut().zip(a).zip(b).zip(bias) {
+            *y = (a + b + bias).max(0.0);
+        }
     }
-    let mut places = Places::default();
-    kernels::find_places(bytes, pixels, &mut places);
-    (places.density(pixels) < SPARSE_BELOW).then_some(places)
+    buffers::give(a);
+    buffers::give(b);
+    results
 }
 
 /// Binary cross-entropy of the logits `x * weight + bias` against `targets / 255`, summed over all pixels
@@ -98,37 +200,33 @@ pub fn dense_cross_entropy<T: Tape<f32, Cpu>>(
     count: usize,
 ) -> Scalar<T> {
     let (x, mut tape) = x.split_tape();
-    let (rows, outputs) = *targets.shape();
-    let (inputs, weights, biases) = (elements(&x), elements(weight), elements(bias));
+    let (rows, (inputs, outputs)) = (x.shape().0, *weight.shape());
     let scale = 1.0 / count as f32;
-    let mut delta = Vec::new();
-    let sums = if T::OWNS_TAPE {
-        delta = buffers::take(rows * outputs);
-        kernels::dense_losses_gradient(inputs, weights, biases, elements(targets), scale, &mut delta)
-    } else {
-        kernels::dense_losses(inputs, weights, biases, elements(targets))
+    let ranges = halves(outputs);
+    let mut deltas =
+        ranges.clone().map(|range| if T::OWNS_TAPE { Delta::of(rows, &range) } else { Delta::none() });
+    let half = |range: &Range<usize>, delta: &mut Delta| -> Sums {
+        let (weight, targets) = (columns(weight).range(range), bytes(targets).range(range));
+        let bias = &elements(bias)[range.clone()];
+        if T::OWNS_TAPE {
+            let (values, sums) = delta.parts();
+            kernels::dense_losses_gradient(columns(&x), weight, bias, targets, scale, values, sums)
+        } else {
+            kernels::dense_losses(columns(&x), weight, bias, targets)
+        }
     };
-    let loss = x.device().tensor((sums.cross_entropy / count as f64) as f32);
+    let [front, back] = &mut deltas;
+    let sums = both(rows * inputs * outputs, || half(&ranges[0], front), || half(&ranges[1], back));
+    let cross_entropy = sums.0.cross_entropy + sums.1.cross_entropy;
+    let loss = x.device().tensor((cross_entropy / count as f64) as f32);
     let (weight, bias, ghost) = (weight.clone(), bias.clone(), loss.ghost());
     tape.add_backward_op(move |gradients| {
         let upstream = gradients.get_or_alloc_mut(&ghost)?[0];
-        if upstream != 1.0 {
-            for d in &mut delta {
-                *d *= upstream;
-            }
-        }
-        kernels::bias_gradient(&delta, gradients.get_or_alloc_mut(&bias)?);
-        kernels::weight_gradient(elements(&x), &delta, rows, gradients.get_or_alloc_mut(&weight)?);
-        kernels::input_gradient(&delta, elements(&weight), outputs, gradients.get_or_alloc_mut(&x)?);
-        buffers::give(delta);
+        add_by_outputs(gradients, &x, &weight, &bias, &mut deltas, |half| half.scale(upstream))?;
+        deltas.into_iter().for_each(Delta::give);
         Ok(())
     });
     loss.put_tape(tape)
-}
-
-/// The gradient before a `relu` that gave `y`, from that after it.
-fn relu_delta(y: &Matrix, gradient: &[f32]) -> Vec<f32> {
-    elements(y).iter().zip(gradient).map(|(&y, &g)| if y > 0.0 { g } else { 0.0 }).collect()
 }
 
 #[cfg(test)]

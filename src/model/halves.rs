@@ -1,0 +1,86 @@
+//! How a layer is cut into two halves, each worked on by one thread at a time.
+//!
+//! A layer is cut across the larger of its two sides. Each half of its parameters is then read,
+//! differentiated and updated by the same core and stays in that core's caches; what goes from core to core
+//! is as small as the smaller side. The cut depends on the sizes alone and what both halves make is added
+//! in order, so the number of threads has no effect on any result.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Threads that a step can use.
+pub const HALVES: usize = 2;
+
+/// Multiplications below which handing half of the work to another thread takes longer than doing it.
+const WORTH_SHARING: usize = 1 << 17;
+
+/// Columns of a half are a multiple of this, the widest vector of any processor, where there are as many.
+const ALIGNED: usize = 16;
+
+/// What is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Rows of the weight: the sums of both halves are added.
+    Inputs,
+    /// Columns of the weight.
+    Outputs,
+}
+
+/// The sides of a layer and where it is cut.
+pub(super) fn cut(inputs: usize, outputs: usize) -> (Side, [Range<usize>; HALVES]) {
+    if inputs > outputs { (Side::Inputs, halves(inputs)) } else { (Side::Outputs, halves(outputs)) }
+}
+
+/// The halves of a side.
+pub(super) fn halves(count: usize) -> [Range<usize>; HALVES] {
+    let middle = (count / 2).next_multiple_of(ALIGNED).min(count);
+    [0..middle, middle..count]
+}
+
+/// Does `work` while another thread of the pool, if there is one, stands by for halves of it.
+///
+/// A thread without work would sleep between two halves and take longer to wake than a half takes.
+pub(super) fn with_partner<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    struct Over<'a>(&'a AtomicBool);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+    let over = AtomicBool::new(false);
+    let stand_by = || {
+        while !over.load(Ordering::Acquire) {
+            if rayon::yield_now() != Some(rayon::Yield::Executed) {
+                std::hint::spin_loop();
+            }
+        }
+    };
+    let work = || {
+        let _over = Over(&over);
+        work()
+    };
+    rayon::join(work, stand_by).0
+}
+
+/// Does both, at once if there is so much to do (multiplications) that it helps.
+pub(super) fn both<A: Send, B: Send>(
+    work: usize,
+    front: impl FnOnce() -> A + Send,
+    back: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    if work < WORTH_SHARING { (front(), back()) } else { rayon::join(front, back) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_are_whole_vectors_and_nothing_is_left_out() {
+        assert_eq!(cut(784, 32), (Side::Inputs, [0..400, 400..784]));
+        assert_eq!(cut(32, 784), (Side::Outputs, [0..400, 400..784]));
+        assert_eq!(halves(9), [0..9, 9..9]);
+        assert_eq!(halves(1), [0..0, 0..1]);
+        assert_eq!(halves(33), [0..16, 16..33]);
+    }
+}
