@@ -6,9 +6,10 @@ use dfdx::optim::{Optimizer, OptimizerUpdateError};
 use dfdx::prelude::*;
 
 use super::autoencoder::Autoencoder;
-use super::halves::{Side, both, cut};
+use super::dense::Dense;
+use super::halves::both;
 use super::kernels::storage::elements_mut;
-use super::kernels::{self, AdamStep, ColumnsMut};
+use super::kernels::{self, AdamStep};
 use super::ops::{give_back, lend};
 
 const BETA1: f64 = 0.9;
@@ -34,23 +35,37 @@ pub struct AdamState {
 #[derive(Clone, Debug)]
 pub struct Adam {
     rate: f32,
-    state: AdamState,
+    step: u64,
+    /// First and second, each as the model keeps its parameters; empty before the first update.
+    moments: [Vec<Vec<f32>>; 2],
+}
+
+/// Moments of a model's parameters, those of the weights in another order.
+fn reorder(
+    model: &Autoencoder,
+    moments: &[Vec<f32>],
+    of_weight: impl Fn(&Dense, &[f32]) -> Vec<f32>,
+) -> Vec<Vec<f32>> {
+    let layers = model.dense().iter().zip(moments.as_chunks::<2>().0);
+    layers.flat_map(|(layer, [weight, bias])| [of_weight(layer, weight), bias.clone()]).collect()
 }
 
 impl Adam {
     /// An optimizer that has made no update yet.
     pub fn new(learning_rate: f32) -> Self {
-        Self::with_state(learning_rate, AdamState::default())
+        Self { rate: learning_rate, step: 0, moments: [Vec::new(), Vec::new()] }
     }
 
-    /// An optimizer that goes on from `state`, whose moments fit the model (or are empty).
-    pub fn with_state(learning_rate: f32, state: AdamState) -> Self {
-        Self { rate: learning_rate, state }
+    /// An optimizer of `model` that goes on from `state`, whose moments fit it (or are empty).
+    pub fn with_state(learning_rate: f32, state: &AdamState, model: &Autoencoder) -> Self {
+        let kept = |moments: &[Vec<f32>]| reorder(model, moments, Dense::as_kept);
+        Self { rate: learning_rate, step: state.step, moments: [kept(&state.first), kept(&state.second)] }
     }
 
-    /// Step and moments.
-    pub fn state(&self) -> &AdamState {
-        &self.state
+    /// Step and moments of the optimizer of `model`.
+    pub fn state(&self, model: &Autoencoder) -> AdamState {
+        let [first, second] = self.moments.each_ref().map(|moments| reorder(model, moments, Dense::in_order));
+        AdamState { step: self.step, first, second }
     }
 
     /// Moves the parameters by their gradients and leaves those zero; a parameter without one has the
@@ -83,13 +98,13 @@ impl Adam {
     }
 
     fn update_parameters(&mut self, model: &mut Autoencoder, gradients: &mut [Vec<f32>]) {
-        let AdamState { step, first, second } = &mut self.state;
-        *step += 1;
+        self.step += 1;
+        let [first, second] = &mut self.moments;
         if first.is_empty() {
             *first = gradients.iter().map(|gradient| vec![0.0; gradient.len()]).collect();
             second.clone_from(first);
         }
-        let t = *step as f64;
+        let t = self.step as f64;
         let rate = f64::from(self.rate) * (1.0 - BETA2.powf(t)).sqrt() / (1.0 - BETA1.powf(t));
         let step = AdamStep { rate: rate as f32, beta1: BETA1 as f32, beta2: BETA2 as f32, epsilon: EPSILON };
         let (mut front, mut back, mut count) = (Vec::new(), Vec::new(), 0);
@@ -97,26 +112,18 @@ impl Adam {
         let mut others =
             moments.zip(gradients).map(|((first, second), gradients)| [first, second, gradients]);
         for layer in model.dense_mut() {
-            let (inputs, outputs) = *layer.weight.shape();
-            let (side, [half, _]) = cut(inputs, outputs);
+            let ([half, _], other) = (layer.halves(), layer.weight.shape().1);
             for parameters in [elements_mut(&mut layer.weight), elements_mut(&mut layer.bias)] {
                 count += parameters.len();
-                let shape = (parameters.len() / outputs, outputs);
-                let [first, second, gradients] = others.next().expect("moments fit the model");
-                let all = [parameters, first, second, gradients].map(|data| ColumnsMut::all(data, shape));
-                let halves = all.map(|all| match side {
-                    Side::Inputs => {
-                        let rows = half.end.min(all.rows());
-                        all.split_below(rows)
-                    }
-                    Side::Outputs => all.split_at(half.end),
-                });
-                let [p, m, v, g] = halves;
+                let middle = (half.end * other).min(parameters.len());
+                let others = others.next().expect("moments fit the model");
+                let [m, v, g] = others.map(|data| data.split_at_mut(middle));
+                let p = parameters.split_at_mut(middle);
                 front.push([p.0, m.0, v.0, g.0]);
                 back.push([p.1, m.1, v.1, g.1]);
             }
         }
-        let work = |parts: Vec<[ColumnsMut<'_>; 4]>| {
+        let work = |parts: Vec<[&mut [f32]; 4]>| {
             for [parameters, first, second, gradients] in parts {
                 kernels::adam_step(step, parameters, first, second, gradients);
             }
@@ -138,6 +145,7 @@ impl Optimizer<Autoencoder, Cpu, f32> for Adam {
 
 #[cfg(test)]
 mod tests {
+    use super::super::kernels::storage::elements;
     use super::*;
 
     /// Ten updates with gradients that change size and sign, against Keras's formula in `f64`.
@@ -145,8 +153,12 @@ mod tests {
     fn updates_are_those_of_keras() {
         let mut model = Autoencoder::new(&[5, 3, 5], 1, 4);
         let mut adam = Adam::new(1e-2);
-        let mut expected: Vec<f64> =
-            model.parameters().iter().flat_map(|p| p.values.clone()).map(f64::from).collect();
+        let kept = |model: &Autoencoder| -> Vec<f64> {
+            let layers = model.dense().iter();
+            let values = layers.flat_map(|layer| [elements(&layer.weight), elements(&layer.bias)].concat());
+            values.map(f64::from).collect()
+        };
+        let mut expected = kept(&model);
         let (mut m, mut v) = (vec![0.0; expected.len()], vec![0.0; expected.len()]);
         for t in 1..=10 {
             let gradient = |at: usize| ((at * 7 + t * 3) % 11) as f64 * 1e-3 - 4e-3;
@@ -171,11 +183,11 @@ mod tests {
                 expected[at] -= rate * m[at] / (v[at].sqrt() + 1e-7);
             }
         }
-        let found = model.parameters().into_iter().flat_map(|p| p.values);
-        for (found, expected) in found.zip(expected) {
-            assert!((f64::from(found) - expected).abs() < 1e-6, "{found} instead of {expected}");
+        for (found, expected) in kept(&model).into_iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{found} instead of {expected}");
         }
-        assert_eq!(adam.state().step, 10);
-        assert_eq!(adam.state().first.len(), 4);
+        let state = adam.state(&model);
+        assert_eq!((state.step, state.first.len()), (10, 4));
+        assert_eq!(Adam::with_state(1e-2, &state, &model).moments, adam.moments);
     }
 }

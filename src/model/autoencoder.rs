@@ -3,22 +3,14 @@
 use dfdx::prelude::*;
 use rayon::prelude::*;
 
+use super::dense::{Dense, Side};
 use super::kernels::storage::elements;
 use super::kernels::{self, Columns, ColumnsMut, Sums};
-use super::ops::{self, Images, Matrix, Row, Scalar};
+use super::ops::{self, Images, Matrix, Scalar};
 use crate::random::{Purpose, Random};
 
 /// Images that are evaluated at a time: a constant, so that sums do not depend on the threads.
 const CHUNK: usize = 64;
-
-/// `x * weight + bias`.
-#[derive(Clone, Debug)]
-pub struct Dense {
-    /// `[inputs, outputs]`.
-    pub weight: Matrix,
-    /// `[outputs]`.
-    pub bias: Row,
-}
 
 /// A stack of dense layers from image to image: `relu` after each, the code included, but sigmoid
 /// after the last. Clones share their parameters until one of them is trained.
@@ -125,7 +117,7 @@ impl Autoencoder {
         if tensors.len() != expected {
             return Err(ParameterError::Count { expected, found: tensors.len() });
         }
-        let device = Cpu::default();
+        let count = sizes.len() - 1;
         let layers = pairs(sizes).zip(tensors.as_chunks::<2>().0).enumerate();
         let layers = layers.map(|(layer, ((inputs, outputs), [weight, bias]))| {
             for (part, values, expected) in [("weight", weight, inputs * outputs), ("bias", bias, outputs)] {
@@ -134,10 +126,10 @@ impl Autoencoder {
                     return Err(ParameterError::Length { name, expected, found: values.len() });
                 }
             }
-            Ok(Dense {
-                weight: device.tensor_from_vec(weight.clone(), (inputs, outputs)),
-                bias: device.tensor_from_vec(bias.clone(), (outputs,)),
-            })
+            // The first layer and the last one are cut into halves of the pixels.
+            let by_inputs = layer == 0 || (layer + 1 < count && inputs > outputs);
+            let side = if by_inputs { Side::Inputs } else { Side::Outputs };
+            Ok(Dense::new(side, (inputs, outputs), weight, bias))
         });
         Ok(Self { layers: layers.collect::<Result<_, _>>()?, encoder_layers })
     }
@@ -145,16 +137,17 @@ impl Autoencoder {
     /// All parameters from image to image, weight before bias.
     pub fn parameters(&self) -> Vec<Parameter> {
         let layers = self.layers.iter().enumerate();
-        let both = layers.flat_map(|(layer, Dense { weight, bias })| {
-            let (inputs, outputs) = *weight.shape();
-            let name = |part| parameter_name(layer, self.encoder_layers, part);
+        let both = layers.flat_map(|(index, layer)| {
+            let (inputs, outputs) = layer.shape();
+            let name = |part| parameter_name(index, self.encoder_layers, part);
+            let weight = layer.in_order(elements(&layer.weight));
             [
+                Parameter { name: name("weight"), shape: vec![inputs, outputs], values: weight },
                 Parameter {
-                    name: name("weight"),
-                    shape: vec![inputs, outputs],
-                    values: elements(weight).to_vec(),
+                    name: name("bias"),
+                    shape: vec![outputs],
+                    values: elements(&layer.bias).to_vec(),
                 },
-                Parameter { name: name("bias"), shape: vec![outputs], values: elements(bias).to_vec() },
             ]
         });
         both.collect()
@@ -162,8 +155,8 @@ impl Autoencoder {
 
     /// The layers from image to image.
     pub fn layers(&self) -> impl Iterator<Item = LayerSummary> {
-        self.layers.iter().enumerate().map(|(layer, Dense { weight, .. })| {
-            let (inputs, outputs) = *weight.shape();
+        self.layers.iter().enumerate().map(|(layer, dense)| {
+            let (inputs, outputs) = dense.shape();
             let (side, index) = side(layer, self.encoder_layers);
             LayerSummary {
                 name: format!("{side} {}", index + 1),
@@ -188,12 +181,12 @@ impl Autoencoder {
 
     /// Pixels of an image.
     pub fn pixels(&self) -> usize {
-        self.layers[0].weight.shape().0
+        self.layers[0].shape().0
     }
 
     /// Units of the code.
     pub fn code(&self) -> usize {
-        self.layers[self.encoder_layers].weight.shape().0
+        self.layers[self.encoder_layers].shape().0
     }
 
     /// Codes of images: `[n, pixels]` bytes to `[n, code]`.
@@ -216,10 +209,9 @@ impl Autoencoder {
             let (last, hidden) =
                 self.layers[self.encoder_layers..].split_last().expect("a decoder has layers");
             let codes = last.weight.device().tensor_from_vec(codes.to_vec(), (count, self.code()));
-            let x = hidden.iter().fold(codes, |x, layer| ops::dense_relu(x, &layer.weight, &layer.bias));
-            let (weight, out) =
-                (ops::columns(&last.weight), ColumnsMut::all(&mut out, (count, self.pixels())));
-            kernels::dense_sigmoid(ops::columns(&x), weight, elements(&last.bias), out);
+            let x = hidden.iter().fold(codes, |x, layer| ops::dense_relu(x, layer));
+            let out = ColumnsMut::all(&mut out, (count, self.pixels()));
+            kernels::dense_sigmoid(ops::columns(&x), last.factor(), elements(&last.bias), out);
         }
         out
     }
@@ -231,7 +223,7 @@ impl Autoencoder {
         let chunks = images.par_chunks(CHUNK * self.pixels()).map(|images| {
             let x = self.hidden(self.images(images), self.layers.len() - 1);
             let images = Columns::all(images, (x.shape().0, self.pixels()));
-            kernels::dense_losses(ops::columns(&x), ops::columns(&last.weight), elements(&last.bias), images)
+            kernels::dense_losses(ops::columns(&x), last.factor(), elements(&last.bias), images)
         });
         let chunks: Vec<Sums> = chunks.collect();
         let count = images.len().max(1) as f64;
@@ -247,15 +239,13 @@ impl Autoencoder {
         let (images, tape) = images.split_tape();
         let targets = images.clone();
         let x = self.hidden(images.put_tape(tape), self.layers.len() - 1);
-        let last = self.last();
-        ops::dense_cross_entropy(x, &last.weight, &last.bias, &targets, count)
+        ops::dense_cross_entropy(x, self.last(), &targets, count)
     }
 
     /// What the first `depth` layers make of images.
     fn hidden<T: Tape<f32, Cpu>>(&self, images: Images<T>, depth: usize) -> Matrix<T> {
-        let first = &self.layers[0];
-        let x = ops::images_dense_relu(images, &first.weight, &first.bias);
-        self.layers[1..depth].iter().fold(x, |x, layer| ops::dense_relu(x, &layer.weight, &layer.bias))
+        let x = ops::images_dense_relu(images, &self.layers[0]);
+        self.layers[1..depth].iter().fold(x, |x, layer| ops::dense_relu(x, layer))
     }
 
     fn last(&self) -> &Dense {

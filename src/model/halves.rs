@@ -1,9 +1,9 @@
 //! How a layer is cut into two halves, each worked on by one thread at a time.
 //!
-//! A layer is cut across the larger of its two sides. Each half of its parameters is then read,
-//! differentiated and updated by the same core and stays in that core's caches; what goes from core to core
-//! is as small as the smaller side. The cut depends on the sizes alone and what both halves make is added
-//! in order, so the number of threads has no effect on any result.
+//! A layer is cut along the larger of its two sides. Each half of its parameters is one run of memory that
+//! the same core reads, differentiates and updates, and stays in that core's caches; what goes from core to
+//! core is as small as the smaller side. The cut depends on the sizes alone and what both halves make is
+//! added in order, so the number of threads has no effect on any result.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,22 +14,8 @@ pub const HALVES: usize = 2;
 /// Multiplications below which handing half of the work to another thread takes longer than doing it.
 const WORTH_SHARING: usize = 1 << 17;
 
-/// Columns of a half are a multiple of this, the widest vector of any processor, where there are as many.
+/// The first half is a multiple of this, the widest vector of any processor, if there are as many.
 const ALIGNED: usize = 16;
-
-/// What is cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    /// Rows of the weight: the sums of both halves are added.
-    Inputs,
-    /// Columns of the weight.
-    Outputs,
-}
-
-/// The sides of a layer and where it is cut.
-pub(super) fn cut(inputs: usize, outputs: usize) -> (Side, [Range<usize>; HALVES]) {
-    if inputs > outputs { (Side::Inputs, halves(inputs)) } else { (Side::Outputs, halves(outputs)) }
-}
 
 /// The halves of a side.
 pub(super) fn halves(count: usize) -> [Range<usize>; HALVES] {
@@ -77,8 +63,7 @@ mod tests {
 
     #[test]
     fn halves_are_whole_vectors_and_nothing_is_left_out() {
-        assert_eq!(cut(784, 32), (Side::Inputs, [0..400, 400..784]));
-        assert_eq!(cut(32, 784), (Side::Outputs, [0..400, 400..784]));
+        assert_eq!(halves(784), [0..400, 400..784]);
         assert_eq!(halves(9), [0..9, 9..9]);
         assert_eq!(halves(1), [0..0, 0..1]);
         assert_eq!(halves(33), [0..16, 16..33]);

@@ -8,13 +8,15 @@
 mod adam;
 mod autoencoder;
 mod buffers;
+mod dense;
 mod halves;
 mod kernels;
 mod learner;
 pub mod ops;
 
 pub use adam::{Adam, AdamState};
-pub use autoencoder::{Autoencoder, Dense, Evaluation, LayerSummary, Parameter, ParameterError};
+pub use autoencoder::{Autoencoder, Evaluation, LayerSummary, Parameter, ParameterError};
+pub use dense::{Dense, Side};
 pub use halves::HALVES;
 pub use kernels::aligned::LineAligned;
 pub use kernels::instruction_set;

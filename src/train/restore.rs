@@ -77,7 +77,8 @@ pub fn learner(checkpoint: &Checkpoint) -> Result<Learner, Error> {
         first: checkpoint.first_moments.clone(),
         second: checkpoint.second_moments.clone(),
     };
-    Ok(Learner::new(model, Adam::with_state(checkpoint.config.learning_rate, state)))
+    let adam = Adam::with_state(checkpoint.config.learning_rate, &state, &model);
+    Ok(Learner::new(model, adam))
 }
 
 /// Model and optimizer before the first step.

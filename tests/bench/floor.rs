@@ -1,7 +1,7 @@
 //! The kernels without dfdx: one step of the reference network on plain vectors, and each kernel alone.
 //!
 //! The kernels are private to the model, so they are compiled into this bench from their source.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 #[path = "../../src/model/buffers.rs"]
 mod buffers;
@@ -11,7 +11,7 @@ mod kernels;
 use std::hint::black_box;
 use std::ops::Range;
 
-use kernels::{AdamStep, Columns, ColumnsMut, Places};
+use kernels::{AdamStep, Columns, ColumnsMut, Places, Right};
 
 use crate::timing::{Times, repeat};
 
@@ -19,7 +19,7 @@ const PIXELS: usize = 784;
 const CODE: usize = 32;
 /// Where the second half of the pixels begins.
 const MIDDLE: usize = 400;
-/// Weights and biases, encoder before decoder.
+/// Weights and biases, encoder before decoder; both weights are kept as `[pixels, code]`.
 const LENGTHS: [usize; 4] = [PIXELS * CODE, CODE, CODE * PIXELS, PIXELS];
 const ADAM: AdamStep = AdamStep { rate: 1e-4, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
 
@@ -64,12 +64,9 @@ impl Half {
         Columns::all(&self.delta, (self.delta.len() / width, width))
     }
 
-    fn encoder_rows<'a>(&self, weight: &'a [f32]) -> Columns<'a> {
+    /// Its part of a weight, `[pixels, code]`.
+    fn part<'a>(&self, weight: &'a [f32]) -> Columns<'a> {
         Columns::all(&weight[self.pixels.start * CODE..self.pixels.end * CODE], (self.pixels.len(), CODE))
-    }
-
-    fn decoder_columns<'a>(&self, weight: &'a [f32]) -> Columns<'a> {
-        Columns::all(weight, (CODE, PIXELS)).range(&self.pixels)
     }
 
     fn load(&mut self, images: &[&[u8]]) {
@@ -82,24 +79,32 @@ impl Half {
         let mut places = std::mem::take(&mut self.places);
         let mut sums = std::mem::take(&mut self.sums);
         kernels::find_places(self.bytes(), &mut places);
-        kernels::sparse_product(self.bytes(), &places, self.encoder_rows(w1), &mut sums);
+        kernels::sparse_product(self.bytes(), &places, self.part(w1), &mut sums);
         (self.places, self.sums) = (places, sums);
     }
 
     /// The loss, and what depends on its gradient alone.
-    fn decode(&mut self, code: &[f32], w2: &[f32], b2: &[f32], g2: ColumnsMut<'_>, scale: f32) -> f64 {
+    fn decode(&mut self, code: &[f32], w2: &[f32], b2: &[f32], g2: &mut [f32], scale: f32) -> f64 {
         let code = Columns::all(code, (code.len() / CODE, CODE));
         let (mut delta, mut bias_delta) =
             (std::mem::take(&mut self.delta), std::mem::take(&mut self.bias_delta));
-        let (w2, b2) = (self.decoder_columns(w2), &b2[self.pixels.clone()]);
-        let sums =
-            kernels::dense_losses_gradient(code, w2, b2, self.bytes(), scale, &mut delta, &mut bias_delta);
+        let (w2, b2) = (self.part(w2), &b2[self.pixels.clone()]);
+        let sums = kernels::dense_losses_gradient(
+            code,
+            Right::Transposed(w2),
+            b2,
+            self.bytes(),
+            scale,
+            &mut delta,
+            &mut bias_delta,
+        );
         (self.delta, self.bias_delta) = (delta, bias_delta);
-        kernels::weight_gradient(code, self.delta(), g2);
+        let g2 = ColumnsMut::all(g2, (self.pixels.len(), CODE));
+        kernels::add_product_by_columns(self.delta(), code, g2);
         self.code_delta.fill(0.0);
         let shape = (code.rows(), CODE);
         let mut code_delta = std::mem::take(&mut self.code_delta);
-        kernels::input_gradient(self.delta(), w2, ColumnsMut::all(&mut code_delta, shape));
+        kernels::add_product(self.delta(), Right::Rows(w2), ColumnsMut::all(&mut code_delta, shape));
         self.code_delta = code_delta;
         sums.cross_entropy
     }
@@ -146,7 +151,7 @@ impl Floor {
             *unit = (a.sums[at] + b.sums[at] + b1[at % CODE]).max(0.0);
         }
         let [g1, gb1, g2, gb2] = &mut *gradients;
-        let (front, back) = ColumnsMut::all(g2, (CODE, PIXELS)).split_at(MIDDLE);
+        let (front, back) = g2.split_at_mut(MIDDLE * CODE);
         let (front, back) =
             rayon::join(|| a.decode(code, w2, b2, front, scale), || b.decode(code, w2, b2, back, scale));
         for (to, from) in gb2.iter_mut().zip(a.bias_delta.iter().chain(&b.bias_delta)) {
@@ -163,19 +168,14 @@ impl Floor {
             || kernels::sparse_weight_gradient(b.bytes(), &b.places, delta, g1_back),
         );
         let (mut front_parts, mut back_parts) = (Vec::new(), Vec::new());
-        let parameters = [(w1, true), (b1, true), (w2, false), (b2, false)];
-        for ((((p, encoder), m), v), g) in parameters.into_iter().zip(m).zip(v).zip(gradients) {
-            let columns = if encoder { CODE } else { PIXELS };
-            let shape = (p.len() / columns, columns);
-            let halves = [p, m, v, g].map(|data| {
-                let all = ColumnsMut::all(data, shape);
-                if encoder { all.split_below(MIDDLE.min(shape.0)) } else { all.split_at(MIDDLE) }
-            });
-            let [p, m, v, g] = halves;
+        let parameters = [(w1, CODE), (b1, CODE), (w2, CODE), (b2, 1)];
+        for ((((p, columns), m), v), g) in parameters.into_iter().zip(m).zip(v).zip(gradients) {
+            let middle = (MIDDLE * columns).min(p.len());
+            let [p, m, v, g] = [p, m, v, g].map(|data| data.split_at_mut(middle));
             front_parts.push([p.0, m.0, v.0, g.0]);
             back_parts.push([p.1, m.1, v.1, g.1]);
         }
-        let work = |parts: Vec<[ColumnsMut<'_>; 4]>| {
+        let work = |parts: Vec<[&mut [f32]; 4]>| {
             for [p, m, v, g] in parts {
                 kernels::adam_step(ADAM, p, m, v, g);
             }
@@ -213,7 +213,7 @@ pub(crate) fn rows(parameters: &[Vec<f32>; 4], batch: &[&[u8]], rounds: usize) -
     let Half { bytes, places, sums, delta, bias_delta, code_delta, .. } = &mut half;
     let images = Columns::all(bytes, (batch.len(), PIXELS));
     let w1 = Columns::all(w1, (PIXELS, CODE));
-    let w2 = Columns::all(w2, (CODE, PIXELS));
+    let w2 = Columns::all(w2, (PIXELS, CODE));
     row(
         "places not black",
         0.0,
@@ -231,7 +231,15 @@ pub(crate) fn rows(parameters: &[Vec<f32>; 4], batch: &[&[u8]], rounds: usize) -
         2.0 * 32.0 * pixels,
         4.0 * (weights + code) + 5.0 * pixels,
         repeat(rounds, || {
-            black_box(kernels::dense_losses_gradient(black_box(x), w2, b2, images, 1e-5, delta, bias_delta));
+            black_box(kernels::dense_losses_gradient(
+                black_box(x),
+                Right::Transposed(w2),
+                b2,
+                images,
+                1e-5,
+                delta,
+                bias_delta,
+            ));
         }),
     );
     let delta = Columns::all(delta, (batch.len(), PIXELS));
@@ -240,7 +248,7 @@ pub(crate) fn rows(parameters: &[Vec<f32>; 4], batch: &[&[u8]], rounds: usize) -
         2.0 * 32.0 * pixels,
         4.0 * (2.0 * weights + pixels + code),
         repeat(rounds, || {
-            kernels::weight_gradient(black_box(x), delta, ColumnsMut::all(&mut g2, (CODE, PIXELS)))
+            kernels::add_product_by_columns(delta, black_box(x), ColumnsMut::all(&mut g2, (PIXELS, CODE)));
         }),
     );
     row(
@@ -249,7 +257,7 @@ pub(crate) fn rows(parameters: &[Vec<f32>; 4], batch: &[&[u8]], rounds: usize) -
         4.0 * (weights + pixels + code),
         repeat(rounds, || {
             let to = ColumnsMut::all(code_delta, (batch.len(), CODE));
-            kernels::input_gradient(black_box(delta), w2, to);
+            kernels::add_product(black_box(delta), Right::Rows(w2), to);
         }),
     );
     let code_delta = Columns::all(code_delta, (batch.len(), CODE));
@@ -269,8 +277,8 @@ pub(crate) fn rows(parameters: &[Vec<f32>; 4], batch: &[&[u8]], rounds: usize) -
         4.0 * 8.0 * all,
         repeat(rounds, || {
             for at in 0..4 {
-                let [p, m, v, g] = [&mut moved, &mut first, &mut second, &mut gradients]
-                    .map(|part| ColumnsMut::all(&mut part[at], (1, LENGTHS[at])));
+                let parts = [&mut moved, &mut first, &mut second, &mut gradients];
+                let [p, m, v, g] = parts.map(|part| &mut part[at][..]);
                 kernels::adam_step(ADAM, p, m, v, g);
             }
         }),

@@ -29,7 +29,11 @@ fn main() {
     let model = Autoencoder::new(&[784, 32, 784], 1, 1);
     let parameters = || {
         let mut values = model.parameters().into_iter().map(|parameter| parameter.values);
-        std::array::from_fn(|_| values.next().expect("the reference network has four parameters"))
+        let mut next = || values.next().expect("the reference network has four parameters");
+        let [w1, b1, w2, b2] = [next(), next(), next(), next()];
+        // The decoder's weight is kept by outputs.
+        let kept = (0..784).flat_map(|pixel| w2[pixel..].iter().step_by(784).copied()).collect();
+        [w1, b1, kept, b2]
     };
     println!(
         "{:<28} {:>18} {:>9} {:>8} {:>9}",

@@ -54,7 +54,10 @@ fn gradients_are_finite_differences_in_f64() {
         let found: Vec<Vec<f32>> = model
             .dense()
             .iter()
-            .flat_map(|layer| [gradients.get(&layer.weight).as_vec(), gradients.get(&layer.bias).as_vec()])
+            .flat_map(|layer| {
+                let weight = layer.in_order(&gradients.get(&layer.weight).as_vec());
+                [weight, gradients.get(&layer.bias).as_vec()]
+            })
             .collect();
         let mut large = 0;
         for (tensor, values) in parameters.iter().enumerate() {

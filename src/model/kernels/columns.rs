@@ -104,22 +104,6 @@ impl<'a, E> ColumnsMut<'a, E> {
         unsafe { std::slice::from_raw_parts_mut(self.first.add(row * self.stride), self.width) }
     }
 
-    /// In runs that lie together: all of it if there is no gap between rows, else block after block of `block`
-    /// columns, row after row.
-    pub(super) fn runs(self, block: usize) -> impl Iterator<Item = &'a mut [E]> {
-        let Self { first, stride, .. } = self;
-        let whole = self.width == stride;
-        let (rows, width) = if whole { (1, self.rows * self.width) } else { (self.rows, self.width) };
-        let block = if whole { width.max(1) } else { block };
-        (0..width).step_by(block).flat_map(move |column| {
-            let length = block.min(width - column);
-            // SAFETY: as in `row`; each run is given out once.
-            (0..rows).map(move |row| unsafe {
-                std::slice::from_raw_parts_mut(first.add(row * stride + column), length)
-            })
-        })
-    }
-
     /// Where an element is.
     ///
     /// # Safety
@@ -142,15 +126,10 @@ mod tests {
         assert_eq!((front.rows(), front.width(), back.width()), (3, 1, 3));
         front.row(2)[0] = 100;
         back.row(0).copy_from_slice(&[7, 8, 9]);
-        assert_eq!(
-            back.runs(2).map(|run| run.to_vec()).collect::<Vec<_>>(),
-            [&[7, 8][..], &[5, 6], &[9, 10], &[9], &[7], &[11]]
-        );
         let all = Columns::all(&data, (3, 4));
         assert_eq!(all.row(0), [0, 7, 8, 9]);
         let some = all.range(&(0..2));
         assert_eq!((some.row(2), some.rows(), some.width()), (&[100, 9][..], 3, 2));
         assert!(all.range(&(4..4)).row(2).is_empty());
-        assert_eq!(ColumnsMut::all(&mut data, (3, 4)).runs(2).count(), 1);
     }
 }

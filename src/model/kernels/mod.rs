@@ -30,7 +30,8 @@ use finish::{AddTo, Dense, Relu};
 use level::{Level, level};
 use loss::{Losses, Sigmoid};
 pub(super) use places::Places;
-use product::{Left, Right, product};
+pub(super) use product::Right;
+use product::{Left, product};
 use simd::{Portable, Simd};
 
 pub use level::instruction_set;
@@ -98,9 +99,8 @@ pub(super) fn prefetch(bytes: &[u8]) {
     }
 }
 
-/// Inputs of a layer whose part of a weight gradient is computed at a time.
+/// Columns of a left-hand side that are transposed at a time.
 const STRIP: usize = 48;
-const RUN: usize = 32;
 
 thread_local! {
     /// Where a product copies a part of its right-hand side together.
@@ -112,24 +112,24 @@ fn with_panel<R>(work: impl FnOnce(&mut Vec<f32>) -> R) -> R {
 }
 
 /// `max(0, x * weight + bias)`: `x` as `[n, inputs]`, `weight` as `[inputs, outputs]`.
-pub(super) fn dense_relu(x: Columns<'_>, weight: Columns<'_>, bias: &[f32], out: ColumnsMut<'_>) {
+pub(super) fn dense_relu(x: Columns<'_>, weight: Right<'_>, bias: &[f32], out: ColumnsMut<'_>) {
     with_panel(|panel| dense_relu_with(x, weight, bias, out, panel));
 }
 
 /// `sigmoid(x * weight + bias)`.
-pub(super) fn dense_sigmoid(x: Columns<'_>, weight: Columns<'_>, bias: &[f32], out: ColumnsMut<'_>) {
+pub(super) fn dense_sigmoid(x: Columns<'_>, weight: Right<'_>, bias: &[f32], out: ColumnsMut<'_>) {
     with_panel(|panel| dense_sigmoid_with(x, weight, bias, out, panel));
 }
 
 /// Adds `x * weight` to `out`.
-pub(super) fn add_product(x: Columns<'_>, weight: Columns<'_>, out: ColumnsMut<'_>) {
+pub(super) fn add_product(x: Columns<'_>, weight: Right<'_>, out: ColumnsMut<'_>) {
     with_panel(|panel| add_product_with(x, weight, out, panel));
 }
 
 /// Losses of the logits `x * weight + bias` against `targets`, `[n, outputs]` bytes.
 pub(super) fn dense_losses(
     x: Columns<'_>,
-    weight: Columns<'_>,
+    weight: Right<'_>,
     bias: &[f32],
     targets: Columns<'_, u8>,
 ) -> Sums {
@@ -140,7 +140,7 @@ pub(super) fn dense_losses(
 /// `bias_gradient` the sum of that over the rows.
 pub(super) fn dense_losses_gradient(
     x: Columns<'_>,
-    weight: Columns<'_>,
+    weight: Right<'_>,
     bias: &[f32],
     targets: Columns<'_, u8>,
     scale: f32,
@@ -153,95 +153,83 @@ pub(super) fn dense_losses_gradient(
     })
 }
 
-/// Adds `x^T * delta` to `gradient`: `x` as `[n, inputs]`, `delta` as `[n, outputs]`.
-pub(super) fn weight_gradient(x: Columns<'_>, delta: Columns<'_>, gradient: ColumnsMut<'_>) {
-    with_panel(|panel| weight_gradient_with(x, delta, gradient, panel));
-}
-
-/// Adds `delta * weight^T` to `gradient`: `delta` as `[n, outputs]`, `weight` as `[inputs, outputs]`.
-pub(super) fn input_gradient(delta: Columns<'_>, weight: Columns<'_>, gradient: ColumnsMut<'_>) {
-    with_panel(|panel| input_gradient_with(delta, weight, gradient, panel));
+/// Adds `left^T * right` to `out`: `left` as `[n, rows]`, `right` as `[n, columns]`.
+pub(super) fn add_product_by_columns(left: Columns<'_>, right: Columns<'_>, out: ColumnsMut<'_>) {
+    with_panel(|panel| add_product_by_columns_with(left, right, out, panel));
 }
 
 kernels! {
     fn dense_relu_with(
-        s, x: Columns<'_>, weight: Columns<'_>, bias: &[f32], out: ColumnsMut<'_>, panel: &mut Vec<f32>,
+        s, x: Columns<'_>, weight: Right<'_>, bias: &[f32], out: ColumnsMut<'_>, panel: &mut Vec<f32>,
     ) {
-        assert_eq!((out.rows(), out.width()), (x.rows(), weight.width()));
-        product(s, Left::rows(x), Right::Rows(weight), panel, &mut Dense::<Relu>::new(bias, out));
+        assert_eq!((out.rows(), out.width()), (x.rows(), weight.columns()));
+        product(s, Left::rows(x), weight, panel, &mut Dense::<Relu>::new(bias, out));
     }
 
     fn dense_sigmoid_with(
-        s, x: Columns<'_>, weight: Columns<'_>, bias: &[f32], out: ColumnsMut<'_>, panel: &mut Vec<f32>,
+        s, x: Columns<'_>, weight: Right<'_>, bias: &[f32], out: ColumnsMut<'_>, panel: &mut Vec<f32>,
     ) {
-        assert_eq!((out.rows(), out.width()), (x.rows(), weight.width()));
-        product(s, Left::rows(x), Right::Rows(weight), panel, &mut Dense::<Sigmoid>::new(bias, out));
+        assert_eq!((out.rows(), out.width()), (x.rows(), weight.columns()));
+        product(s, Left::rows(x), weight, panel, &mut Dense::<Sigmoid>::new(bias, out));
     }
 
     fn add_product_with(
-        s, x: Columns<'_>, weight: Columns<'_>, out: ColumnsMut<'_>, panel: &mut Vec<f32>,
+        s, x: Columns<'_>, weight: Right<'_>, out: ColumnsMut<'_>, panel: &mut Vec<f32>,
     ) {
-        assert_eq!((out.rows(), out.width()), (x.rows(), weight.width()));
-        product(s, Left::rows(x), Right::Rows(weight), panel, &mut AddTo(out));
+        assert_eq!((out.rows(), out.width()), (x.rows(), weight.columns()));
+        product(s, Left::rows(x), weight, panel, &mut AddTo(out));
     }
 
     fn dense_losses_with(
-        s, x: Columns<'_>, weight: Columns<'_>, bias: &[f32], targets: Columns<'_, u8>, panel: &mut Vec<f32>,
+        s, x: Columns<'_>, weight: Right<'_>, bias: &[f32], targets: Columns<'_, u8>, panel: &mut Vec<f32>,
     ) -> Sums {
-        assert_eq!((targets.rows(), targets.width()), (x.rows(), weight.width()));
+        assert_eq!((targets.rows(), targets.width()), (x.rows(), weight.columns()));
         let mut products = buffers::take(targets.rows() * product::VECTORS * S::LANES);
         let none = ColumnsMut::all(&mut [], (0, 0));
         let mut losses = Losses::<_, false>::new(s, bias, targets, none, &mut [], 0.0, &mut products);
-        product(s, Left::rows(x), Right::Rows(weight), panel, &mut losses);
+        product(s, Left::rows(x), weight, panel, &mut losses);
         let sums = losses.sums();
         buffers::give(products);
         sums
     }
 
     fn dense_losses_gradient_with(
-        s, x: Columns<'_>, weight: Columns<'_>, bias: &[f32], targets: Columns<'_, u8>, scale: f32,
+        s, x: Columns<'_>, weight: Right<'_>, bias: &[f32], targets: Columns<'_, u8>, scale: f32,
         delta: ColumnsMut<'_>, bias_gradient: &mut [f32], panel: &mut Vec<f32>,
     ) -> Sums {
-        assert_eq!((targets.rows(), targets.width()), (x.rows(), weight.width()));
+        assert_eq!((targets.rows(), targets.width()), (x.rows(), weight.columns()));
         let mut products = buffers::take(targets.rows() * product::VECTORS * S::LANES);
         let mut losses = Losses::<_, true>::new(s, bias, targets, delta, bias_gradient, scale, &mut products);
-        product(s, Left::rows(x), Right::Rows(weight), panel, &mut losses);
+        product(s, Left::rows(x), weight, panel, &mut losses);
         let sums = losses.sums();
         buffers::give(products);
         sums
     }
 
-    fn weight_gradient_with(
-        s, x: Columns<'_>, delta: Columns<'_>, gradient: ColumnsMut<'_>, panel: &mut Vec<f32>,
+    fn add_product_by_columns_with(
+        s, left: Columns<'_>, right: Columns<'_>, out: ColumnsMut<'_>, panel: &mut Vec<f32>,
     ) {
-        let (rows, inputs) = (x.rows(), x.width());
-        assert_eq!((gradient.rows(), gradient.width(), delta.rows()), (inputs, delta.width(), rows));
-        // The strips of `x` that meet all of `delta` are copied together, so that they and the part of the
-        // gradient that they make stay in the caches.
-        let mut strip = buffers::take(rows * STRIP.min(inputs));
-        let mut rest = gradient;
-        for first in (0..inputs).step_by(STRIP) {
-            let count = STRIP.min(inputs - first);
+        let (depth, rows) = (left.rows(), left.width());
+        assert_eq!((out.rows(), out.width(), right.rows()), (rows, right.width(), depth));
+        // The strips of `left` that meet all of `right` are copied together, so that they and the part of the
+        // product that they make stay in the caches.
+        let mut strip = buffers::take(depth * STRIP.min(rows));
+        let mut rest = out;
+        for first in (0..rows).step_by(STRIP) {
+            let count = STRIP.min(rows - first);
             let (out, below) = rest.split_below(count);
             rest = below;
-            let left = if count == x.stride() {
-                x
+            let columns = if count == left.stride() {
+                left
             } else {
-                for row in 0..rows {
-                    strip[row * count..][..count].copy_from_slice(&x.row(row)[first..][..count]);
+                for (row, to) in strip[..depth * count].chunks_exact_mut(count).enumerate() {
+                    to.copy_from_slice(&left.row(row)[first..][..count]);
                 }
-                Columns::all(&strip[..rows * count], (rows, count))
+                Columns::all(&strip[..depth * count], (depth, count))
             };
-            product(s, Left::columns(left), Right::Rows(delta), panel, &mut AddTo(out));
+            product(s, Left::columns(columns), Right::Rows(right), panel, &mut AddTo(out));
         }
         buffers::give(strip);
-    }
-
-    fn input_gradient_with(
-        s, delta: Columns<'_>, weight: Columns<'_>, gradient: ColumnsMut<'_>, panel: &mut Vec<f32>,
-    ) {
-        assert_eq!((gradient.rows(), gradient.width()), (delta.rows(), weight.rows()));
-        product(s, Left::rows(delta), Right::Transposed(weight), panel, &mut AddTo(gradient));
     }
 
     /// Finds the pixels of `images` that are not zero.
@@ -263,13 +251,10 @@ kernels! {
 
     /// One step of Adam; leaves the gradients zero.
     fn adam_step(
-        s, step: AdamStep, parameters: ColumnsMut<'_>, first: ColumnsMut<'_>, second: ColumnsMut<'_>,
-        gradients: ColumnsMut<'_>,
+        s, step: AdamStep, parameters: &mut [f32], first: &mut [f32], second: &mut [f32],
+        gradients: &mut [f32],
     ) {
-        let moments = first.runs(RUN).zip(second.runs(RUN));
-        for ((parameters, (first, second)), gradients) in parameters.runs(RUN).zip(moments).zip(gradients.runs(RUN)) {
-            adam::adam(s, step, parameters, first, second, gradients);
-        }
+        adam::adam(s, step, parameters, first, second, gradients);
     }
 }
 

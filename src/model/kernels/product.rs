@@ -49,7 +49,7 @@ impl<'a> Left<'a> {
 
 /// The right-hand side of a product, `[depth, columns]`.
 #[derive(Clone, Copy)]
-pub(super) enum Right<'a> {
+pub(in crate::model) enum Right<'a> {
     /// As it is.
     Rows(Columns<'a>),
     /// The transpose of this.
@@ -62,6 +62,10 @@ impl Right<'_> {
             Self::Rows(matrix) => (matrix.rows(), matrix.width()),
             Self::Transposed(matrix) => (matrix.width(), matrix.rows()),
         }
+    }
+
+    pub(super) fn columns(self) -> usize {
+        self.shape().1
     }
 }
 

@@ -5,9 +5,10 @@ use std::ops::Range;
 use dfdx::prelude::*;
 
 use super::super::buffers;
+use super::super::dense::Dense;
 use super::super::halves::both;
-use super::super::kernels::{self, Columns, ColumnsMut};
-use super::{Matrix, Row, columns, rows_of};
+use super::super::kernels::{self, Columns, ColumnsMut, Right};
+use super::{Matrix, columns};
 
 /// The gradient of some columns of a layer's sums `x * weight + bias`.
 pub(super) struct Delta {
@@ -95,27 +96,23 @@ pub(in crate::model) fn give_back<S: Shape>(
 pub(super) fn add_by_inputs(
     gradients: &mut Gradients<f32, Cpu>,
     x: &Matrix,
-    weight: &Matrix,
-    bias: &Row,
+    layer: &Dense,
     delta: &Delta,
-    ranges: &[Range<usize>; 2],
 ) -> Result<(), CpuError> {
-    let ((rows, inputs), outputs) = (*x.shape(), weight.shape().1);
-    delta.add_sums(gradients.get_or_alloc_mut(bias)?);
-    let (mut of_weight, mut of_x) = (lend(gradients, weight)?, lend(gradients, x)?);
-    let (weight_front, weight_back) = of_weight.split_at_mut(ranges[0].end * outputs);
-    let (x_front, x_back) = ColumnsMut::all(&mut of_x, (rows, inputs)).split_at(ranges[0].end);
-    let half = |range: &Range<usize>, of_weight: &mut [f32], of_x| {
+    let (rows, (inputs, outputs)) = (x.shape().0, layer.shape());
+    let [front, back] = layer.halves();
+    delta.add_sums(gradients.get_or_alloc_mut(&layer.bias)?);
+    let (mut of_weight, mut of_x) = (lend(gradients, &layer.weight)?, lend(gradients, x)?);
+    let (weight_front, weight_back) = of_weight.split_at_mut(front.end * outputs);
+    let (x_front, x_back) = ColumnsMut::all(&mut of_x, (rows, inputs)).split_at(front.end);
+    let half = |range: Range<usize>, of_weight: &mut [f32], of_x| {
         let of_weight = ColumnsMut::all(of_weight, (range.len(), outputs));
-        kernels::weight_gradient(columns(x).range(range), delta.columns(), of_weight);
-        kernels::input_gradient(delta.columns(), rows_of(weight, range), of_x);
+        kernels::add_product_by_columns(columns(x).range(&range), delta.columns(), of_weight);
+        kernels::add_product(delta.columns(), Right::Transposed(layer.part(&range)), of_x);
     };
-    both(
-        rows * inputs * outputs,
-        || half(&ranges[0], weight_front, x_front),
-        || half(&ranges[1], weight_back, x_back),
-    );
-    give_back(gradients, weight, of_weight)?;
+    let work = rows * layer.work();
+    both(work, || half(front, weight_front, x_front), || half(back, weight_back, x_back));
+    give_back(gradients, &layer.weight, of_weight)?;
     give_back(gradients, x, of_x)
 }
 
@@ -123,28 +120,27 @@ pub(super) fn add_by_inputs(
 pub(super) fn add_by_outputs(
     gradients: &mut Gradients<f32, Cpu>,
     x: &Matrix,
-    weight: &Matrix,
-    bias: &Row,
-    deltas: &mut [Delta],
+    layer: &Dense,
+    [front, back]: &mut [Delta; 2],
     complete: impl Fn(&mut Delta) + Sync,
 ) -> Result<(), CpuError> {
-    let ((rows, inputs), outputs) = (*x.shape(), weight.shape().1);
-    let [front, back] = deltas else { unreachable!("a layer has two halves") };
+    let (rows, (inputs, _)) = (x.shape().0, layer.shape());
     let middle = front.range.end;
-    let (mut of_weight, mut of_bias) = (lend(gradients, weight)?, lend(gradients, bias)?);
-    let (weight_front, weight_back) = ColumnsMut::all(&mut of_weight, (inputs, outputs)).split_at(middle);
+    let (mut of_weight, mut of_bias) = (lend(gradients, &layer.weight)?, lend(gradients, &layer.bias)?);
+    let (weight_front, weight_back) = of_weight.split_at_mut(middle * inputs);
     let (bias_front, bias_back) = of_bias.split_at_mut(middle);
     let (mut a, mut b) = (buffers::take(rows * inputs), buffers::take(rows * inputs));
-    let half = |delta: &mut Delta, of_weight, of_bias, of_x: &mut [f32]| {
+    let half = |delta: &mut Delta, of_weight: &mut [f32], of_bias: &mut [f32], of_x: &mut [f32]| {
         complete(delta);
         delta.add_sums(of_bias);
-        kernels::weight_gradient(columns(x), delta.columns(), of_weight);
+        let of_weight = ColumnsMut::all(of_weight, (delta.range.len(), inputs));
+        kernels::add_product_by_columns(delta.columns(), columns(x), of_weight);
         of_x.fill(0.0);
         let of_x = ColumnsMut::all(of_x, (rows, inputs));
-        kernels::input_gradient(delta.columns(), columns(weight).range(&delta.range), of_x);
+        kernels::add_product(delta.columns(), Right::Rows(layer.part(&delta.range)), of_x);
     };
     both(
-        rows * inputs * outputs,
+        rows * layer.work(),
         || half(front, weight_front, bias_front, &mut a),
         || half(back, weight_back, bias_back, &mut b),
     );
@@ -154,6 +150,6 @@ pub(super) fn add_by_outputs(
     }
     buffers::give(a);
     buffers::give(b);
-    give_back(gradients, weight, of_weight)?;
-    give_back(gradients, bias, of_bias)
+    give_back(gradients, &layer.weight, of_weight)?;
+    give_back(gradients, &layer.bias, of_bias)
 }

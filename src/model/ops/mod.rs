@@ -2,7 +2,8 @@
 //!
 //! Each computes what a chain of dfdx's stock operations does (`matmul`, `add`, `relu`,
 //! `bce_with_logits`), values and gradients, without the intermediate tensors. Gradients are added to
-//! what is there, as dfdx does it. Two threads share the work of each, cut as [`halves`] says.
+//! what is there, as dfdx does it. Two threads share the work of each, cut as the
+//! layer is.
 
 mod backward;
 
@@ -11,9 +12,10 @@ use std::ops::Range;
 use dfdx::prelude::*;
 
 use super::buffers;
-use super::halves::{Side, both, cut, halves};
+use super::dense::{Dense, Side};
+use super::halves::both;
 use super::kernels::storage::elements;
-use super::kernels::{self, Columns, ColumnsMut, Places, Sums};
+use super::kernels::{self, Columns, ColumnsMut, Places, Right, Sums};
 use backward::{Delta, add_by_inputs, add_by_outputs, relu_delta};
 pub(super) use backward::{give_back, lend};
 
@@ -39,50 +41,49 @@ fn bytes<T>(images: &Images<T>) -> Columns<'_, u8> {
     Columns::all(elements(images), *images.shape())
 }
 
-/// `relu(x * weight + bias)`: `x` as `[n, inputs]`, `weight` as `[inputs, outputs]`.
-pub fn dense_relu<T: Tape<f32, Cpu>>(x: Matrix<T>, weight: &Matrix, bias: &Row) -> Matrix<T> {
+/// `relu(x * weight + bias)`: `x` as `[n, inputs]`.
+pub fn dense_relu<T: Tape<f32, Cpu>>(x: Matrix<T>, layer: &Dense) -> Matrix<T> {
     let (x, mut tape) = x.split_tape();
-    let (rows, (inputs, outputs)) = (x.shape().0, *weight.shape());
-    let (side, ranges) = cut(inputs, outputs);
-    let work = rows * inputs * outputs;
+    let (rows, outputs) = (x.shape().0, layer.shape().1);
+    let [front, back] = layer.halves();
+    let bias = elements(&layer.bias);
     let mut y = vec![0.0; rows * outputs];
-    match side {
+    match layer.side() {
         Side::Inputs => {
-            relu_of_halves(work, elements(bias), &mut y, &ranges, |range, sums| {
+            relu_of_halves(layer, rows, &mut y, |range, sums| {
                 sums.fill(0.0);
-                let sums = ColumnsMut::all(sums, (rows, outputs));
-                kernels::add_product(columns(&x).range(range), rows_of(weight, range), sums);
+                let (sums, part) = (ColumnsMut::all(sums, (rows, outputs)), Right::Rows(layer.part(range)));
+                kernels::add_product(columns(&x).range(range), part, sums);
             });
         }
         Side::Outputs => {
-            let (front, back) = ColumnsMut::all(&mut y, (rows, outputs)).split_at(ranges[0].end);
-            let half = |range: &Range<usize>, out| {
-                let bias = &elements(bias)[range.clone()];
-                kernels::dense_relu(columns(&x), columns(weight).range(range), bias, out);
+            let (to_front, to_back) = ColumnsMut::all(&mut y, (rows, outputs)).split_at(front.end);
+            let half = |range: Range<usize>, out| {
+                let part = Right::Transposed(layer.part(&range));
+                kernels::dense_relu(columns(&x), part, &bias[range], out);
             };
-            both(work, || half(&ranges[0], front), || half(&ranges[1], back));
+            both(rows * layer.work(), || half(front, to_front), || half(back, to_back));
         }
     }
     let y = x.device().tensor_from_vec(y, (rows, outputs));
-    let (weight, bias, saved) = (weight.clone(), bias.clone(), y.clone());
+    let (layer, saved) = (layer.clone(), y.clone());
     tape.add_backward_op(move |gradients| {
         let upstream = lend(gradients, &saved)?;
-        let mut deltas = match side {
-            Side::Inputs => vec![Delta::of(rows, &(0..outputs))],
-            Side::Outputs => ranges.iter().map(|range| Delta::of(rows, range)).collect(),
-        };
-        match &mut deltas[..] {
-            [whole] => {
-                relu_delta(&saved, &upstream, whole);
-                add_by_inputs(gradients, &x, &weight, &bias, whole, &ranges)?;
+        match layer.side() {
+            Side::Inputs => {
+                let mut delta = Delta::of(rows, &(0..outputs));
+                relu_delta(&saved, &upstream, &mut delta);
+                add_by_inputs(gradients, &x, &layer, &delta)?;
+                delta.give();
             }
-            halves => {
-                add_by_outputs(gradients, &x, &weight, &bias, halves, |half| {
-                    relu_delta(&saved, &upstream, half);
+            Side::Outputs => {
+                let mut deltas = layer.halves().map(|range| Delta::of(rows, &range));
+                add_by_outputs(gradients, &x, &layer, &mut deltas, |half| {
+                    relu_delta(&saved, &upstream, half)
                 })?;
+                deltas.into_iter().for_each(Delta::give);
             }
         }
-        deltas.into_iter().for_each(Delta::give);
         give_back(gradients, &saved, upstream)
     });
     y.put_tape(tape)
@@ -111,74 +112,69 @@ impl Pixels {
     }
 }
 
-/// `relu(images / 255 * weight + bias)`: the first layer, from bytes. Where most pixels are black only
-/// the others are multiplied.
-pub fn images_dense_relu<T: Tape<f32, Cpu>>(images: Images<T>, weight: &Matrix, bias: &Row) -> Matrix<T> {
+/// `relu(images / 255 * weight + bias)`: the first layer, from bytes, cut by its inputs. Where most pixels
+/// are black only the others are multiplied.
+pub fn images_dense_relu<T: Tape<f32, Cpu>>(images: Images<T>, layer: &Dense) -> Matrix<T> {
+    assert_eq!(layer.side(), Side::Inputs, "images are cut into halves of their pixels");
     let (images, mut tape) = images.split_tape();
-    let ((rows, inputs), outputs) = (*images.shape(), bias.shape().0);
-    let ranges = halves(inputs);
-    let work = rows * inputs * outputs;
+    let (rows, outputs) = (images.shape().0, layer.shape().1);
     let mut y = vec![0.0; rows * outputs];
-    let pixels = relu_of_halves(work, elements(bias), &mut y, &ranges, |range, sums| {
-        let (images, weight) = (bytes(&images).range(range), rows_of(weight, range));
+    let pixels = relu_of_halves(layer, rows, &mut y, |range, sums| {
+        let images = bytes(&images).range(range);
         let pixels = Pixels::of(images);
         match &pixels {
-            Pixels::Sparse(places) => kernels::sparse_product(images, places, weight, sums),
+            Pixels::Sparse(places) => kernels::sparse_product(images, places, layer.part(range), sums),
             Pixels::Dense(x) => {
                 sums.fill(0.0);
-                let sums = ColumnsMut::all(sums, (rows, outputs));
-                kernels::add_product(Columns::all(x, (rows, range.len())), weight, sums);
+                let (sums, part) = (ColumnsMut::all(sums, (rows, outputs)), Right::Rows(layer.part(range)));
+                kernels::add_product(Columns::all(x, (rows, range.len())), part, sums);
             }
         }
         pixels
     });
-    let y = weight.device().tensor_from_vec(y, (rows, outputs));
-    let (weight, bias, saved) = (weight.clone(), bias.clone(), y.clone());
+    let y = layer.weight.device().tensor_from_vec(y, (rows, outputs));
+    let (layer, saved) = (layer.clone(), y.clone());
     tape.add_backward_op(move |gradients| {
         let upstream = lend(gradients, &saved)?;
         let mut delta = Delta::of(rows, &(0..outputs));
         relu_delta(&saved, &upstream, &mut delta);
-        delta.add_sums(gradients.get_or_alloc_mut(&bias)?);
-        let mut of_weight = lend(gradients, &weight)?;
-        let (front, back) = of_weight.split_at_mut(ranges[0].end * outputs);
-        let half = |range: &Range<usize>, pixels: &Pixels, gradient: &mut [f32]| match pixels {
+        delta.add_sums(gradients.get_or_alloc_mut(&layer.bias)?);
+        let mut of_weight = lend(gradients, &layer.weight)?;
+        let [front, back] = layer.halves();
+        let (to_front, to_back) = of_weight.split_at_mut(front.end * outputs);
+        let half = |range: Range<usize>, pixels: &Pixels, gradient: &mut [f32]| match pixels {
             Pixels::Sparse(places) => {
-                kernels::sparse_weight_gradient(
-                    bytes(&images).range(range),
-                    places,
+                let images = bytes(&images).range(&range);
+                kernels::sparse_weight_gradient(images, places, delta.columns(), gradient);
+            }
+            Pixels::Dense(x) => {
+                let gradient = ColumnsMut::all(gradient, (range.len(), outputs));
+                kernels::add_product_by_columns(
+                    Columns::all(x, (rows, range.len())),
                     delta.columns(),
                     gradient,
                 );
             }
-            Pixels::Dense(x) => {
-                let gradient = ColumnsMut::all(gradient, (range.len(), outputs));
-                kernels::weight_gradient(Columns::all(x, (rows, range.len())), delta.columns(), gradient);
-            }
         };
-        both(work, || half(&ranges[0], &pixels.0, front), || half(&ranges[1], &pixels.1, back));
+        both(rows * layer.work(), || half(front, &pixels.0, to_front), || half(back, &pixels.1, to_back));
         delta.give();
-        give_back(gradients, &weight, of_weight)?;
+        give_back(gradients, &layer.weight, of_weight)?;
         give_back(gradients, &saved, upstream)
     });
     y.put_tape(tape)
 }
 
-/// Some rows of a matrix.
-fn rows_of<'a>(matrix: &'a Matrix, range: &Range<usize>) -> Columns<'a> {
-    let columns = matrix.shape().1;
-    Columns::all(&elements(matrix)[range.start * columns..range.end * columns], (range.len(), columns))
-}
-
 /// `relu(front + back + bias)` of what both halves of the inputs add up to; `half` writes its sums.
 fn relu_of_halves<R: Send>(
-    work: usize,
-    bias: &[f32],
+    layer: &Dense,
+    rows: usize,
     y: &mut [f32],
-    [front, back]: &[Range<usize>; 2],
     half: impl Fn(&Range<usize>, &mut [f32]) -> R + Sync,
 ) -> (R, R) {
+    let [front, back] = layer.halves();
+    let bias = elements(&layer.bias);
     let (mut a, mut b) = (buffers::take(y.len()), buffers::take(y.len()));
-    let results = both(work, || half(front, &mut a), || half(back, &mut b));
+    let results = both(rows * layer.work(), || half(&front, &mut a), || half(&back, &mut b));
     let sums = a.chunks_exact(bias.len()).zip(b.chunks_exact(bias.len()));
     for (y, (a, b)) in y.chunks_exact_mut(bias.len()).zip(sums) {
         for (((y, a), b), bias) in y.iter_mut().zip(a).zip(b).zip(bias) {
@@ -191,38 +187,38 @@ fn relu_of_halves<R: Send>(
 }
 
 /// Binary cross-entropy of the logits `x * weight + bias` against `targets / 255`, summed over all pixels
-/// and divided by `count`: the mean if `count` is their number.
+/// and divided by `count`: the mean if `count` is their number. The layer is cut by its outputs.
 pub fn dense_cross_entropy<T: Tape<f32, Cpu>>(
     x: Matrix<T>,
-    weight: &Matrix,
-    bias: &Row,
+    layer: &Dense,
     targets: &Images,
     count: usize,
 ) -> Scalar<T> {
+    assert_eq!(layer.side(), Side::Outputs, "targets are cut into halves of their pixels");
     let (x, mut tape) = x.split_tape();
-    let (rows, (inputs, outputs)) = (x.shape().0, *weight.shape());
+    let rows = x.shape().0;
     let scale = 1.0 / count as f32;
-    let ranges = halves(outputs);
-    let mut deltas =
-        ranges.clone().map(|range| if T::OWNS_TAPE { Delta::of(rows, &range) } else { Delta::none() });
+    let halves = layer.halves();
+    let room = |range| if T::OWNS_TAPE { Delta::of(rows, range) } else { Delta::none() };
+    let mut deltas = halves.each_ref().map(room);
     let half = |range: &Range<usize>, delta: &mut Delta| -> Sums {
-        let (weight, targets) = (columns(weight).range(range), bytes(targets).range(range));
-        let bias = &elements(bias)[range.clone()];
+        let (part, targets) = (Right::Transposed(layer.part(range)), bytes(targets).range(range));
+        let bias = &elements(&layer.bias)[range.clone()];
         if T::OWNS_TAPE {
             let (values, sums) = delta.parts();
-            kernels::dense_losses_gradient(columns(&x), weight, bias, targets, scale, values, sums)
+            kernels::dense_losses_gradient(columns(&x), part, bias, targets, scale, values, sums)
         } else {
-            kernels::dense_losses(columns(&x), weight, bias, targets)
+            kernels::dense_losses(columns(&x), part, bias, targets)
         }
     };
     let [front, back] = &mut deltas;
-    let sums = both(rows * inputs * outputs, || half(&ranges[0], front), || half(&ranges[1], back));
+    let sums = both(rows * layer.work(), || half(&halves[0], front), || half(&halves[1], back));
     let cross_entropy = sums.0.cross_entropy + sums.1.cross_entropy;
     let loss = x.device().tensor((cross_entropy / count as f64) as f32);
-    let (weight, bias, ghost) = (weight.clone(), bias.clone(), loss.ghost());
+    let (layer, ghost) = (layer.clone(), loss.ghost());
     tape.add_backward_op(move |gradients| {
         let upstream = gradients.get_or_alloc_mut(&ghost)?[0];
-        add_by_outputs(gradients, &x, &weight, &bias, &mut deltas, |half| half.scale(upstream))?;
+        add_by_outputs(gradients, &x, &layer, &mut deltas, |half| half.scale(upstream))?;
         deltas.into_iter().for_each(Delta::give);
         Ok(())
     });

@@ -55,6 +55,10 @@ fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
     }
 }
 
+fn layer(side: Side, weight: &Matrix, bias: &Row) -> Dense {
+    Dense::new(side, *weight.shape(), &weight.as_vec(), &bias.as_vec())
+}
+
 fn stock_dense(x: Matrix<OwnedTape<f32, Cpu>>, weight: &Matrix, bias: &Row) -> Matrix<OwnedTape<f32, Cpu>> {
     let y = x.matmul(weight.clone());
     let shape = *y.shape();
@@ -62,28 +66,30 @@ fn stock_dense(x: Matrix<OwnedTape<f32, Cpu>>, weight: &Matrix, bias: &Row) -> M
 }
 
 /// Values, then gradients of input, weight and bias, for a loss that weighs every output differently.
-fn check_dense_relu(rows: usize, inputs: usize, outputs: usize) {
+fn check_dense_relu(side: Side, rows: usize, inputs: usize, outputs: usize) {
     let device = Cpu::default();
     let mut source = Source::new((rows * 1_000_003 + inputs * 1_009 + outputs) as u64);
     let x = matrix(&device, source.values(rows * inputs, 1.0), rows);
     let weight = matrix(&device, source.values(inputs * outputs, 1.0), inputs);
     let bias = device.tensor_from_vec(source.values(outputs, 1.0), (outputs,));
     let weigh = matrix(&device, source.values(rows * outputs, 1.0), rows);
+    let layer = layer(side, &weight, &bias);
 
-    let y = dense_relu(x.leaky_trace(), &weight, &bias);
+    let y = dense_relu(x.leaky_trace(), &layer);
     let y_stock = stock_dense(x.leaky_trace(), &weight, &bias).relu();
     assert_close("y", &y.as_vec(), &y_stock.as_vec());
     let ours = (y * weigh.clone()).sum().backward();
     let stock = (y_stock * weigh).sum().backward();
     assert_close("dx", &ours.get(&x).as_vec(), &stock.get(&x).as_vec());
-    assert_close("dw", &ours.get(&weight).as_vec(), &stock.get(&weight).as_vec());
-    assert_close("db", &ours.get(&bias).as_vec(), &stock.get(&bias).as_vec());
+    assert_close("dw", &layer.in_order(&ours.get(&layer.weight).as_vec()), &stock.get(&weight).as_vec());
+    assert_close("db", &ours.get(&layer.bias).as_vec(), &stock.get(&bias).as_vec());
 }
 
 #[test]
 fn dense_relu_is_matmul_add_relu() {
     for (rows, inputs, outputs) in SHAPES {
-        check_dense_relu(rows, inputs, outputs);
+        check_dense_relu(Side::Inputs, rows, inputs, outputs);
+        check_dense_relu(Side::Outputs, rows, inputs, outputs);
     }
 }
 
@@ -101,13 +107,18 @@ fn the_first_layer_is_the_same_from_bytes_dense_or_sparse() {
             let bias = device.tensor_from_vec(source.values(outputs, 1.0), (outputs,));
             let weigh = matrix(&device, source.values(rows * outputs, 1.0), rows);
 
-            let y = images_dense_relu(images.leaky_traced(), &weight, &bias);
+            let layer = layer(Side::Inputs, &weight, &bias);
+            let y = images_dense_relu(images.leaky_traced(), &layer);
             let y_stock = stock_dense(x.leaky_trace(), &weight, &bias).relu();
             assert_close("y", &y.as_vec(), &y_stock.as_vec());
             let ours = (y * weigh.clone()).sum().backward();
             let stock = (y_stock * weigh).sum().backward();
-            assert_close("dw", &ours.get(&weight).as_vec(), &stock.get(&weight).as_vec());
-            assert_close("db", &ours.get(&bias).as_vec(), &stock.get(&bias).as_vec());
+            assert_close(
+                "dw",
+                &layer.in_order(&ours.get(&layer.weight).as_vec()),
+                &stock.get(&weight).as_vec(),
+            );
+            assert_close("db", &ours.get(&layer.bias).as_vec(), &stock.get(&bias).as_vec());
         }
     }
 }
@@ -146,8 +157,9 @@ fn cross_entropy_is_dfdx_bce_with_logits_and_right_in_f64() {
             let targets = matrix(&device, targets, rows);
             let images: Images = device.tensor_from_vec(bytes.clone(), (rows, outputs));
 
-            let loss = dense_cross_entropy(x.leaky_trace(), &weight, &bias, &images, count);
-            let without = dense_cross_entropy(x.clone(), &weight, &bias, &images, count);
+            let layer = layer(Side::Outputs, &weight, &bias);
+            let loss = dense_cross_entropy(x.leaky_trace(), &layer, &images, count);
+            let without = dense_cross_entropy(x.clone(), &layer, &images, count);
             assert_eq!(loss.array(), without.array());
             let expected = reference_loss(
                 &to_f64(&x.as_vec()),
@@ -163,8 +175,12 @@ fn cross_entropy_is_dfdx_bce_with_logits_and_right_in_f64() {
             let stock = logits.bce_with_logits(targets).mean().backward();
             let ours = loss.backward();
             assert_close("dx", &ours.get(&x).as_vec(), &stock.get(&x).as_vec());
-            assert_close("dw", &ours.get(&weight).as_vec(), &stock.get(&weight).as_vec());
-            assert_close("db", &ours.get(&bias).as_vec(), &stock.get(&bias).as_vec());
+            assert_close(
+                "dw",
+                &layer.in_order(&ours.get(&layer.weight).as_vec()),
+                &stock.get(&weight).as_vec(),
+            );
+            assert_close("db", &ours.get(&layer.bias).as_vec(), &stock.get(&bias).as_vec());
         }
     }
 }
@@ -177,8 +193,9 @@ fn a_loss_that_is_used_further_passes_its_gradient_on() {
     let weight = matrix(&device, source.values(20, 1.0), 4);
     let bias = device.tensor_from_vec(source.values(5, 1.0), (5,));
     let images: Images = device.tensor_from_vec(source.bytes(15, 0.5), (3, 5));
-    let once = dense_cross_entropy(x.leaky_trace(), &weight, &bias, &images, 15).backward();
-    let tripled = (dense_cross_entropy(x.leaky_trace(), &weight, &bias, &images, 15) * 3.0).backward();
-    let expected: Vec<f32> = once.get(&weight).as_vec().iter().map(|g| g * 3.0).collect();
-    assert_close("dw", &tripled.get(&weight).as_vec(), &expected);
+    let layer = layer(Side::Outputs, &weight, &bias);
+    let once = dense_cross_entropy(x.leaky_trace(), &layer, &images, 15).backward();
+    let tripled = (dense_cross_entropy(x.leaky_trace(), &layer, &images, 15) * 3.0).backward();
+    let expected: Vec<f32> = once.get(&layer.weight).as_vec().iter().map(|g| g * 3.0).collect();
+    assert_close("dw", &tripled.get(&layer.weight).as_vec(), &expected);
 }
