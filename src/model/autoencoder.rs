@@ -209,7 +209,7 @@ impl Autoencoder {
             let (last, hidden) =
                 self.layers[self.encoder_layers..].split_last().expect("a decoder has layers");
             let codes = last.weight.device().tensor_from_vec(codes.to_vec(), (count, self.code()));
-            let x = hidden.iter().fold(codes, |x, layer| ops::dense_relu(x, layer));
+            let x = hidden.iter().fold(codes, ops::dense_relu);
             let out = ColumnsMut::all(&mut out, (count, self.pixels()));
             kernels::dense_sigmoid(ops::columns(&x), last.factor(), elements(&last.bias), out);
         }

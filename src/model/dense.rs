@@ -14,7 +14,7 @@ use super::ops::{Matrix, Row, columns};
 pub enum Side {
     /// The weight is kept as `[inputs, outputs]`; what both halves add up to is added.
     Inputs,
-    /// The weight is kept as `[outputs, inputs]`, as dfdx's and PyTorch's `Linear` do.
+    /// The weight is kept as `[outputs, inputs]`, as the `Linear` of dfdx does.
     Outputs,
 }
 

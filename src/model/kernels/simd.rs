@@ -176,3 +176,60 @@ impl Simd for Portable {
         Self::map2(a, n, |a, n| f32::from_bits(a.to_bits().wrapping_add(n.to_bits() << 23)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a vector's floats, as many as asked for are loaded and stored: none, some, all.
+    fn parts_of_vectors<S: Simd>(s: S) {
+        let from: Vec<f32> = (1..=S::LANES).map(|x| x as f32).collect();
+        for count in 0..=S::LANES {
+            let (mut loaded, mut stored) = (vec![9.0; S::LANES], vec![9.0; S::LANES]);
+            // SAFETY: all of them hold a vector.
+            unsafe {
+                s.store(loaded.as_mut_ptr(), s.load_part(from.as_ptr(), count));
+                s.store_part(stored.as_mut_ptr(), s.load(from.as_ptr()), count);
+            }
+            assert_eq!((&loaded[..count], &stored[..count]), (&from[..count], &from[..count]));
+            assert!(loaded[count..].iter().all(|&x| x == 0.0), "{count} of {}", S::LANES);
+            assert!(stored[count..].iter().all(|&x| x == 9.0), "{count} of {}", S::LANES);
+        }
+    }
+
+    /// Every pattern of a group's first pixels, the last ones white.
+    fn places_of_groups<S: Simd>(s: S) {
+        for pattern in 0..4096_u32 {
+            let mut group = [255; GROUP];
+            (0..12).for_each(|bit| group[bit] = if pattern >> bit & 1 == 1 { 1 << (bit % 8) } else { 0 });
+            let mut places = [0; GROUP];
+            // SAFETY: there is room for a group.
+            let count = unsafe { s.places(&group, 1000, places.as_mut_ptr()) };
+            let expected: Vec<_> =
+                (0..GROUP).filter(|&at| group[at] > 0).map(|at| 1000 + at as u16).collect();
+            assert_eq!(places[..count], expected);
+        }
+    }
+
+    #[test]
+    fn every_set_of_instructions_handles_parts_and_places() {
+        parts_of_vectors(Portable);
+        places_of_groups(Portable);
+        #[cfg(target_arch = "x86_64")]
+        {
+            use super::super::x86::{Avx2, Avx512};
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                // SAFETY: the instructions are there.
+                let s = unsafe { Avx2::new() };
+                parts_of_vectors(s);
+                places_of_groups(s);
+            }
+            if is_x86_feature_detected!("avx512f") {
+                // SAFETY: the instructions are there.
+                let s = unsafe { Avx512::new() };
+                parts_of_vectors(s);
+                places_of_groups(s);
+            }
+        }
+    }
+}

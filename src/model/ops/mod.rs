@@ -79,7 +79,7 @@ pub fn dense_relu<T: Tape<f32, Cpu>>(x: Matrix<T>, layer: &Dense) -> Matrix<T> {
             Side::Outputs => {
                 let mut deltas = layer.halves().map(|range| Delta::of(rows, &range));
                 add_by_outputs(gradients, &x, &layer, &mut deltas, |half| {
-                    relu_delta(&saved, &upstream, half)
+                    relu_delta(&saved, &upstream, half);
                 })?;
                 deltas.into_iter().for_each(Delta::give);
             }
@@ -114,6 +114,9 @@ impl Pixels {
 
 /// `relu(images / 255 * weight + bias)`: the first layer, from bytes, cut by its inputs. Where most pixels
 /// are black only the others are multiplied.
+///
+/// # Panics
+/// If the layer is not cut by its inputs.
 pub fn images_dense_relu<T: Tape<f32, Cpu>>(images: Images<T>, layer: &Dense) -> Matrix<T> {
     assert_eq!(layer.side(), Side::Inputs, "images are cut into halves of their pixels");
     let (images, mut tape) = images.split_tape();
@@ -187,7 +190,10 @@ fn relu_of_halves<R: Send>(
 }
 
 /// Binary cross-entropy of the logits `x * weight + bias` against `targets / 255`, summed over all pixels
-/// and divided by `count`: the mean if `count` is their number. The layer is cut by its outputs.
+/// and divided by `count`: the mean if `count` is their number.
+///
+/// # Panics
+/// If the layer is not cut by its outputs.
 pub fn dense_cross_entropy<T: Tape<f32, Cpu>>(
     x: Matrix<T>,
     layer: &Dense,
