@@ -17,6 +17,9 @@ const WORTH_SHARING: usize = 1 << 17;
 /// The first half is a multiple of this, the widest vector of any processor, if there are as many.
 const ALIGNED: usize = 16;
 
+/// Times that a thread without work looks for it before it offers its core to others: some microseconds.
+const PATIENCE: u32 = 200;
+
 /// The halves of a side.
 pub(super) fn halves(count: usize) -> [Range<usize>; HALVES] {
     let middle = (count / 2).next_multiple_of(ALIGNED).min(count);
@@ -35,9 +38,16 @@ pub(super) fn with_partner<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     }
     let over = AtomicBool::new(false);
     let stand_by = || {
+        let mut idle = 0;
         while !over.load(Ordering::Acquire) {
-            if rayon::yield_now() != Some(rayon::Yield::Executed) {
+            if rayon::yield_now() == Some(rayon::Yield::Executed) {
+                idle = 0;
+            } else if idle < PATIENCE {
+                idle += 1;
                 std::hint::spin_loop();
+            } else {
+                // The other one may be waiting for this core.
+                std::thread::yield_now();
             }
         }
     };
