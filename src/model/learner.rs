@@ -9,7 +9,7 @@ use super::adam::{Adam, AdamState};
 use super::autoencoder::Autoencoder;
 use super::halves::{both, halves, with_partner};
 use super::kernels::storage::elements_mut;
-use super::kernels::{self, ColumnsMut};
+use super::kernels::{ColumnsMut, upcoming};
 use super::ops::Images;
 
 /// A model, its optimizer, and the gradients, which are zero between steps.
@@ -35,15 +35,16 @@ impl Learner {
     }
 
     /// Learns from the images of `batch` (at least one) and returns their mean binary cross-entropy
-    /// before the update, nats a pixel. Uses the current rayon pool.
+    /// before the update, nats a pixel. Uses the current rayon pool. The images of the `next` step, if they
+    /// are known, come from memory meanwhile.
     ///
     /// # Panics
     /// If the batch is empty or an image has another number of pixels than the model.
-    pub fn step(&mut self, batch: &[&[u8]]) -> f64 {
-        with_partner(|| self.step_on_this_thread(batch))
+    pub fn step(&mut self, batch: &[&[u8]], next: &[&[u8]]) -> f64 {
+        with_partner(|| self.step_on_this_thread(batch, next))
     }
 
-    fn step_on_this_thread(&mut self, batch: &[&[u8]]) -> f64 {
+    fn step_on_this_thread(&mut self, batch: &[&[u8]], next: &[&[u8]]) -> f64 {
         let pixels = self.model.pixels();
         let device = self.model.dense()[0].weight.device();
         let shape = (batch.len(), self.model.pixels());
@@ -52,7 +53,7 @@ impl Learner {
             .take()
             .filter(|images| *images.shape() == shape)
             .unwrap_or_else(|| device.tensor_from_vec(vec![0; shape.0 * shape.1], shape));
-        assemble(batch, &mut images);
+        assemble(batch, next, &mut images);
         self.images = Some(images.clone());
         let gradients = std::mem::replace(&mut self.gradients, Gradients::leaky());
         let loss = self.model.loss(images.traced(gradients), batch.len() * pixels);
@@ -76,22 +77,17 @@ impl Learner {
 /// What copying a pixel from memory costs, in multiplications of a product.
 const COPY: usize = 8;
 
-/// Rows that are asked for before they are copied.
-const AHEAD: usize = 12;
-
 /// Puts the images of a batch into `to`, `[n, pixels]`; each half of the columns by the thread that will need it.
-fn assemble(batch: &[&[u8]], to: &mut Images) {
+fn assemble(batch: &[&[u8]], next: &[&[u8]], to: &mut Images) {
     let shape = *to.shape();
     let [front, back] = halves(shape.1);
     let (to_front, to_back) = ColumnsMut::all(elements_mut(to), shape).split_at(front.end);
     let copy = |range: Range<usize>, mut to: ColumnsMut<'_, u8>| {
         for (row, image) in batch.iter().enumerate() {
             assert_eq!(image.len(), shape.1, "an image of the model's size");
-            if let Some(ahead) = batch.get(row + AHEAD) {
-                kernels::prefetch(&ahead[range.clone()]);
-            }
             to.row(row).copy_from_slice(&image[range.clone()]);
         }
+        upcoming::expect(next.iter().filter_map(|image| image.get(range.clone())));
     };
     both(shape.0 * shape.1 * COPY, || copy(front, to_front), || copy(back, to_back));
 }
@@ -115,7 +111,7 @@ mod tests {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
         pool.install(|| {
             let mut learner = Learner::new(Autoencoder::new(sizes, encoder_layers, 3), Adam::new(1e-2));
-            let losses = rows.chunks(77).map(|batch| learner.step(batch)).collect();
+            let losses = rows.chunks(77).map(|batch| learner.step(batch, &[])).collect();
             let parameters = learner.model().parameters();
             let evaluation = learner.model().evaluate(&images);
             let bits = parameters.iter().flat_map(|parameter| &parameter.values).map(|x| x.to_bits());
@@ -142,7 +138,7 @@ mod tests {
         let model = Autoencoder::new(&sizes, 1, 8);
         let rows: Vec<&[u8]> = images.chunks(50).collect();
         let mut learner = Learner::new(model.clone(), Adam::new(1e-2));
-        let loss = learner.step(&rows);
+        let loss = learner.step(&rows, &[]);
 
         let device = Cpu::default();
         let batch: Tensor<_, u8, _> = device.tensor_from_vec(images, (5, 50));
@@ -164,10 +160,10 @@ mod tests {
         let images = images(4, 30);
         let rows: Vec<&[u8]> = images.chunks(30).collect();
         let mut learner = Learner::new(Autoencoder::new(&[30, 4, 30], 1, 1), Adam::new(1e-2));
-        learner.step(&rows);
+        learner.step(&rows, &[]);
         let snapshot = learner.model().clone();
         let before = snapshot.parameters();
-        learner.step(&rows);
+        learner.step(&rows, &[]);
         assert_eq!(snapshot.parameters(), before);
         assert_ne!(learner.model().parameters(), before);
     }
@@ -180,10 +176,10 @@ mod tests {
         let mut straight = Learner::new(Autoencoder::new(&sizes, 2, 1), Adam::new(1e-2));
         let (mut model, mut state) = (Autoencoder::new(&sizes, 2, 1), AdamState::default());
         for batch in rows.chunks(7) {
-            straight.step(batch);
+            straight.step(batch, &[]);
             let adam = Adam::with_state(1e-2, &state, &model);
             let mut resumed = Learner::new(model, adam);
-            resumed.step(batch);
+            resumed.step(batch, &[]);
             let tensors: Vec<_> = resumed.model().parameters().into_iter().map(|p| p.values).collect();
             model = Autoencoder::from_parameters(&sizes, 2, &tensors).expect("its own parameters");
             state = resumed.adam_state();

@@ -67,7 +67,16 @@ impl TrainState {
 
     /// Indices of the training images in the next batch.
     pub fn next_batch(&self) -> &[u32] {
-        let start = self.progress.step_in_epoch as usize * self.batch_size;
+        self.batch(self.progress.step_in_epoch)
+    }
+
+    /// Those of the batch after that; none at the end of the epoch.
+    pub fn batch_after_next(&self) -> &[u32] {
+        self.batch(self.progress.step_in_epoch + 1)
+    }
+
+    fn batch(&self, step_in_epoch: u64) -> &[u32] {
+        let start = (step_in_epoch as usize * self.batch_size).min(self.order.len());
         let end = (start + self.batch_size).min(self.order.len());
         &self.order[start..end]
     }

@@ -133,9 +133,11 @@ impl Trainer {
         self.speed_clock.start();
         assert!(self.setup.panic_after != Some(self.setup.state.progress.step), "a test asked for it");
         let train = &self.setup.dataset.train;
-        let batch: Vec<&[u8]> =
-            self.setup.state.next_batch().iter().map(|&image| train.image(image as usize)).collect();
-        let loss = self.setup.learner.step(&batch);
+        let images = |batch: &[u32]| -> Vec<&[u8]> {
+            batch.iter().map(|&image| train.image(image as usize)).collect()
+        };
+        let state = &self.setup.state;
+        let loss = self.setup.learner.step(&images(state.next_batch()), &images(state.batch_after_next()));
         if !loss.is_finite() {
             let step = self.setup.state.progress.step + 1;
             return Err(self.diverged(&format!("the loss became {loss}"), step));

@@ -58,8 +58,9 @@ fn against_floor(threads: usize, order: &[&[u8]], model: &Autoencoder, parameter
     let (mut with, mut without) = (Vec::new(), Vec::new());
     let (mut loss, mut floor_loss) = (0.0, 0.0);
     pool.install(|| {
-        for batch in order.chunks_exact(BATCH).cycle().take(1_500) {
-            with.push(time(|| loss = learner.step(batch)));
+        let batches = order.chunks_exact(BATCH);
+        for (batch, next) in batches.clone().cycle().zip(batches.cycle().skip(1)).take(1_500) {
+            with.push(time(|| loss = learner.step(batch, next)));
             without.push(time(|| floor_loss = floor.step(batch)));
         }
     });

@@ -63,9 +63,10 @@ fn run(mnist: &Images, case: &Case) {
     let steps = (200 * 128 * 784 / (case.batch * pixels)).clamp(8, 400);
     let mut times = Vec::new();
     pool.install(|| {
-        for batch in rows.chunks_exact(case.batch).cycle().take(steps) {
+        let batches = rows.chunks_exact(case.batch);
+        for (batch, next) in batches.clone().cycle().zip(batches.cycle().skip(1)).take(steps) {
             times.push(time(|| {
-                black_box(learner.step(batch));
+                black_box(learner.step(batch, next));
             }));
         }
     });

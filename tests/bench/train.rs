@@ -62,17 +62,17 @@ fn compare(network: &Network, threads: usize, images: &Images) {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     let mut single = Vec::new();
     pool.install(|| {
-        for batch in order.chunks_exact(BATCH).take(steps) {
+        for (batch, next) in pairs(&order, steps) {
             single.push(time(|| {
-                learner.step(batch);
+                learner.step(batch, next);
             }));
         }
     });
     for round in 0..ROUNDS {
         ours.push(time(|| {
             pool.install(|| {
-                for batch in order.chunks_exact(BATCH).take(steps) {
-                    learner.step(batch);
+                for (batch, next) in pairs(&order, steps) {
+                    learner.step(batch, next);
                 }
             });
         }));
@@ -89,6 +89,12 @@ fn compare(network: &Network, threads: usize, images: &Images) {
     let step = Times::of(single, 1.0);
     let ratio = theirs.best / ours.best;
     println!("{:<12} {threads:>7}  {step:>16} {ours:>20} {theirs:>20} {ratio:>6.1}x", network.name);
+}
+
+/// Each batch with the one after it.
+fn pairs<'a>(order: &'a [&'a [u8]], steps: usize) -> impl Iterator<Item = (&'a [&'a [u8]], &'a [&'a [u8]])> {
+    let batches = order.chunks_exact(BATCH);
+    batches.clone().zip(batches.cycle().skip(1)).take(steps)
 }
 
 fn validate(images: &Images) {

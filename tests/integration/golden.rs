@@ -25,7 +25,7 @@ fn the_first_ten_losses_of_seed_1() {
         .map(|_| {
             let batch: Vec<&[u8]> =
                 state.next_batch().iter().map(|&i| dataset.train.image(i as usize)).collect();
-            let loss = learner.step(&batch);
+            let loss = learner.step(&batch, &[]);
             state.count_step(loss);
             loss
         })

@@ -18,6 +18,7 @@ mod product;
 mod simd;
 mod sparse;
 pub(super) mod storage;
+pub(super) mod upcoming;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -87,16 +88,6 @@ pub(super) struct Sums {
     pub(super) cross_entropy: f64,
     /// Squared error of the sigmoid, pixels in 0..1.
     pub(super) squared_error: f64,
-}
-
-/// Asks for `bytes` to be brought into the caches.
-pub(super) fn prefetch(bytes: &[u8]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in bytes.chunks(64) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: SSE is part of x86-64, and a prefetch changes no value.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
-    }
 }
 
 /// Columns of a left-hand side that are transposed at a time.

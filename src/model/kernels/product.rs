@@ -10,6 +10,7 @@
 use super::columns::Columns;
 use super::finish::Finish;
 use super::simd::Simd;
+use super::upcoming::{self, Upcoming};
 
 /// Rows of a tile.
 const ROWS: usize = 6;
@@ -81,6 +82,7 @@ pub(super) fn product<S: Simd, F: Finish<S>>(
     let (depth, columns) = right.shape();
     assert_eq!(depth, left.depth);
     let wide = VECTORS * S::LANES;
+    let mut upcoming = upcoming::lend();
     for col in (0..columns).step_by(wide) {
         let width = wide.min(columns - col);
         let packed = width.next_multiple_of(S::LANES);
@@ -106,12 +108,15 @@ pub(super) fn product<S: Simd, F: Finish<S>>(
         // SAFETY: `from` has `left.depth` rows of `stride` floats with `width` columns, in whole vectors.
         unsafe {
             match width.div_ceil(S::LANES) {
-                1 => column_of_tiles::<S, F, 1>(s, left, from, stride, col, width, finish),
-                _ => column_of_tiles::<S, F, VECTORS>(s, left, from, stride, col, width, finish),
+                1 => column_of_tiles::<S, F, 1>(s, left, from, stride, col, width, finish, &mut upcoming),
+                _ => {
+                    column_of_tiles::<S, F, VECTORS>(s, left, from, stride, col, width, finish, &mut upcoming)
+                }
             }
             finish.panel(s, col, width);
         }
     }
+    upcoming.give_back();
 }
 
 /// Copies `width` columns from `col` on, filled up to whole vectors with zeros.
@@ -180,6 +185,7 @@ fn transpose(block: [[f32; BLOCK]; BLOCK]) -> [[f32; BLOCK]; BLOCK] {
 }
 
 #[inline(always)]
+#[allow(clippy::too_many_arguments)]
 unsafe fn column_of_tiles<S: Simd, F: Finish<S>, const N: usize>(
     s: S,
     left: Left,
@@ -188,12 +194,14 @@ unsafe fn column_of_tiles<S: Simd, F: Finish<S>, const N: usize>(
     col: usize,
     width: usize,
     finish: &mut F,
+    upcoming: &mut Upcoming,
 ) {
     let rest = left.rows % ROWS;
     let whole = left.rows - rest;
     // SAFETY: all rows asked for lie inside `left`, and `right` is the caller's.
     unsafe {
         for row in (0..whole).step_by(ROWS) {
+            upcoming.fetch();
             tile::<S, F, ROWS, N>(s, left, row, right, stride, col, width, finish);
         }
         match rest {
