@@ -48,7 +48,8 @@ impl Half {
             bytes: vec![0; images * width],
             places: Places::default(),
             sums: vec![0.0; images * CODE],
-            delta: vec![0.0; images * width],
+            // Rows an odd number of vectors apart.
+            delta: vec![0.0; images * (width.div_ceil(16) | 1) * 16],
             bias_delta: vec![0.0; width],
             code_delta: vec![0.0; images * CODE],
         }
@@ -61,7 +62,8 @@ impl Half {
 
     fn delta(&self) -> Columns<'_> {
         let width = self.pixels.len();
-        Columns::all(&self.delta, (self.delta.len() / width, width))
+        let rows = self.bytes.len() / width;
+        Columns::all(&self.delta, (rows, self.delta.len() / rows)).range(&(0..width))
     }
 
     /// Its part of a weight, `[pixels, code]`.
@@ -89,13 +91,15 @@ impl Half {
         let (mut delta, mut bias_delta) =
             (std::mem::take(&mut self.delta), std::mem::take(&mut self.bias_delta));
         let (w2, b2) = (self.part(w2), &b2[self.pixels.clone()]);
+        let stride = delta.len() / code.rows();
+        let (deltas, _) = ColumnsMut::all(&mut delta, (code.rows(), stride)).split_at(self.pixels.len());
         let sums = kernels::dense_losses_gradient(
             code,
             Right::Transposed(w2),
             b2,
             self.bytes(),
             scale,
-            &mut delta,
+            deltas,
             &mut bias_delta,
         );
         (self.delta, self.bias_delta) = (delta, bias_delta);
@@ -237,7 +241,7 @@ pub(crate) fn rows(parameters: &[Vec<f32>; 4], batch: &[&[u8]], rounds: usize) -
                 b2,
                 images,
                 1e-5,
-                delta,
+                ColumnsMut::all(delta, (batch.len(), PIXELS)),
                 bias_delta,
             ));
         }),

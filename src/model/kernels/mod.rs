@@ -92,6 +92,8 @@ pub(super) struct Sums {
 
 /// Columns of a left-hand side that are transposed at a time.
 const STRIP: usize = 48;
+/// Rows whose distance is a multiple of so many floats share sets of the cache.
+const CONFLICT: usize = 128;
 
 thread_local! {
     /// Where a product copies a part of its right-hand side together.
@@ -135,10 +137,9 @@ pub(super) fn dense_losses_gradient(
     bias: &[f32],
     targets: Columns<'_, u8>,
     scale: f32,
-    delta: &mut [f32],
+    delta: ColumnsMut<'_>,
     bias_gradient: &mut [f32],
 ) -> Sums {
-    let delta = ColumnsMut::all(delta, (targets.rows(), bias.len()));
     with_panel(|panel| {
         dense_losses_gradient_with(x, weight, bias, targets, scale, delta, bias_gradient, panel)
     })
@@ -202,25 +203,28 @@ kernels! {
     ) {
         let (depth, rows) = (left.rows(), left.width());
         assert_eq!((out.rows(), out.width(), right.rows()), (rows, right.width(), depth));
-        // The strips of `left` that meet all of `right` are copied together, so that they and the part of the
-        // product that they make stay in the caches.
-        let mut strip = buffers::take(depth * STRIP.min(rows));
+        // Rows that are a power of two apart would fall into the same few sets of the cache: strips of them
+        // that meet all of `right` are copied together.
+        let copied = rows > STRIP && left.stride().is_multiple_of(CONFLICT);
+        let mut strip = if copied { buffers::take(depth * STRIP) } else { Vec::new() };
         let mut rest = out;
         for first in (0..rows).step_by(STRIP) {
             let count = STRIP.min(rows - first);
             let (out, below) = rest.split_below(count);
             rest = below;
-            let columns = if count == left.stride() {
-                left
-            } else {
+            let columns = if copied {
                 for (row, to) in strip[..depth * count].chunks_exact_mut(count).enumerate() {
                     to.copy_from_slice(&left.row(row)[first..][..count]);
                 }
                 Columns::all(&strip[..depth * count], (depth, count))
+            } else {
+                left.range(&(first..first + count))
             };
             product(s, Left::columns(columns), Right::Rows(right), panel, &mut AddTo(out));
         }
-        buffers::give(strip);
+        if copied {
+            buffers::give(strip);
+        }
     }
 
     /// Finds the pixels of `images` that are not zero.

@@ -18,8 +18,6 @@ const ROWS: usize = 6;
 pub(super) const VECTORS: usize = 2;
 /// Floats of the right-hand side that are used in place: more of them would fall out of the first cache.
 const IN_PLACE: usize = 6 * 1024;
-/// Floats of a line of the cache.
-const LINE: usize = 16;
 /// Rows and columns that are transposed at a time.
 const BLOCK: usize = 4;
 
@@ -142,46 +140,51 @@ fn copy_panel<S: Simd>(s: S, right: Columns, col: usize, width: usize, panel: &m
 }
 
 /// Copies `width` rows from `row` on as columns of `stride` floats, the others zero.
-///
-/// Blocks go down the rows first: a core that ran along a row to its end would have the beginning of the
-/// next half fetched, which another core is about to write.
 #[inline(always)]
 fn transpose_panel(right: Columns, row: usize, width: usize, panel: &mut [f32], stride: usize) {
+    let depth = right.width();
+    assert!(row + width <= right.rows() && width <= stride && panel.len() == depth * stride);
     if width < stride {
         panel.fill(0.0);
     }
-    let depth = right.width();
-    for begin in (0..depth).step_by(LINE) {
-        let end = depth.min(begin + LINE);
-        for first in (0..width).step_by(BLOCK) {
-            let rows = BLOCK.min(width - first);
-            let mut d = begin;
-            if rows == BLOCK {
-                let rows: [&[f32]; BLOCK] = std::array::from_fn(|r| right.row(row + first + r));
-                while d + BLOCK <= end {
-                    let block = rows.map(|row| *row[d..].first_chunk().expect("columns of the block"));
-                    for (c, column) in transpose(block).into_iter().enumerate() {
-                        panel[(d + c) * stride + first..][..BLOCK].copy_from_slice(&column);
-                    }
-                    d += BLOCK;
-                }
+    let whole = |count: usize| count - count % BLOCK;
+    // SAFETY: `right` has these rows with `depth` floats, and `panel` as many columns.
+    unsafe {
+        let from = right.data().as_ptr().add(row * right.stride());
+        let to = panel.as_mut_ptr();
+        for r in (0..whole(width)).step_by(BLOCK) {
+            for d in (0..whole(depth)).step_by(BLOCK) {
+                let from = from.add(r * right.stride() + d);
+                transpose(from, right.stride(), to.add(d * stride + r), stride);
             }
-            for r in 0..rows {
-                for (d, &x) in (d..end).zip(&right.row(row + first + r)[d..]) {
-                    panel[d * stride + first + r] = x;
-                }
+        }
+        for r in 0..width {
+            let rest = if r < whole(width) { whole(depth) } else { 0 };
+            for d in rest..depth {
+                *to.add(d * stride + r) = *from.add(r * right.stride() + d);
             }
         }
     }
 }
 
-/// Rows become columns.
+/// Copies a block, its rows as columns.
+///
+/// # Safety
+/// Both are valid for as many rows of a block, so many floats apart.
 #[inline(always)]
-fn transpose(block: [[f32; BLOCK]; BLOCK]) -> [[f32; BLOCK]; BLOCK] {
-    #[cfg(target_arch = "x86_64")]
-    return super::x86::transpose(block);
-    #[cfg(not(target_arch = "x86_64"))]
-    std::array::from_fn(|c| block.map(|row| row[c]))
+unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let rows: [[f32; BLOCK]; BLOCK] =
+            std::array::from_fn(|r| from.add(r * stride).cast::<[f32; BLOCK]>().read_unaligned());
+        #[cfg(target_arch = "x86_64")]
+        let columns = super::x86::transpose(rows);
+        #[cfg(not(target_arch = "x86_64"))]
+        let columns: [[f32; BLOCK]; BLOCK] = std::array::from_fn(|c| rows.map(|row| row[c]));
+        for (c, column) in columns.into_iter().enumerate() {
+            to.add(c * to_stride).cast::<[f32; BLOCK]>().write_unaligned(column);
+        }
+    }
 }
 
 #[inline(always)]

@@ -10,12 +10,17 @@ use super::super::halves::both;
 use super::super::kernels::{self, Columns, ColumnsMut, Right};
 use super::{Matrix, columns};
 
+/// Floats of the widest vector.
+const VECTOR: usize = 16;
+
 /// The gradient of some columns of a layer's sums `x * weight + bias`.
 pub(super) struct Delta {
     rows: usize,
     range: Range<usize>,
-    /// `[rows, columns]`.
+    /// `[rows, columns]`, rows an odd number of vectors apart: they are read along columns too, and would
+    /// fall into the same few sets of the cache.
     values: Vec<f32>,
+    stride: usize,
     /// Their sum over the rows.
     sums: Vec<f32>,
 }
@@ -23,22 +28,24 @@ pub(super) struct Delta {
 impl Delta {
     /// Room for that of these columns.
     pub(super) fn of(rows: usize, range: &Range<usize>) -> Self {
-        let (values, sums) = (buffers::take(rows * range.len()), buffers::take(range.len()));
-        Self { rows, range: range.clone(), values, sums }
+        let stride = (range.len().div_ceil(VECTOR) | 1) * VECTOR;
+        let (values, sums) = (buffers::take(rows * stride), buffers::take(range.len()));
+        Self { rows, range: range.clone(), values, stride, sums }
     }
 
     /// That of no column.
     pub(super) fn none() -> Self {
-        Self { rows: 0, range: 0..0, values: Vec::new(), sums: Vec::new() }
+        Self { rows: 0, range: 0..0, values: Vec::new(), stride: 0, sums: Vec::new() }
     }
 
     /// Values and their sums.
-    pub(super) fn parts(&mut self) -> (&mut [f32], &mut [f32]) {
-        (&mut self.values, &mut self.sums)
+    pub(super) fn parts(&mut self) -> (ColumnsMut<'_>, &mut [f32]) {
+        let values = ColumnsMut::all(&mut self.values, (self.rows, self.stride));
+        (values.split_at(self.range.len()).0, &mut self.sums)
     }
 
     pub(super) fn columns(&self) -> Columns<'_> {
-        Columns::all(&self.values, (self.rows, self.range.len()))
+        Columns::all(&self.values, (self.rows, self.stride)).range(&(0..self.range.len()))
     }
 
     /// Multiplies all of it.
@@ -64,9 +71,10 @@ impl Delta {
 pub(super) fn relu_delta(y: &Matrix, upstream: &[f32], delta: &mut Delta) {
     let upstream = Columns::all(upstream, *y.shape()).range(&delta.range);
     let y = columns(y).range(&delta.range);
-    delta.sums.fill(0.0);
-    for (row, to) in delta.values.chunks_exact_mut(delta.range.len().max(1)).enumerate() {
-        let of_row = to.iter_mut().zip(&mut delta.sums).zip(y.row(row)).zip(upstream.row(row));
+    let (mut values, sums) = delta.parts();
+    sums.fill(0.0);
+    for row in 0..values.rows() {
+        let of_row = values.row(row).iter_mut().zip(&mut *sums).zip(y.row(row)).zip(upstream.row(row));
         for (((to, sum), &y), &g) in of_row {
             *to = if y > 0.0 { g } else { 0.0 };
             *sum += *to;
