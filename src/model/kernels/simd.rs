@@ -11,6 +11,8 @@ use super::places::GROUP;
 pub(super) trait Simd: Copy {
     /// Floats in a vector.
     const LANES: usize;
+    /// Vectors that the processor holds in registers.
+    const REGISTERS: usize;
     /// A vector.
     type V: Copy;
 
@@ -82,6 +84,7 @@ impl Portable {
 
 impl Simd for Portable {
     const LANES: usize = WIDTH;
+    const REGISTERS: usize = 16;
     type V = [f32; WIDTH];
 
     #[inline(always)]

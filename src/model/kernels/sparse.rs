@@ -11,8 +11,35 @@ use super::simd::Simd;
 
 /// Vectors of the output that are summed at a time.
 const VECTORS: usize = 4;
-/// Pixels whose weights fit into the first cache together.
+/// The same where twice as many fit into the registers.
+const MANY_VECTORS: usize = 8;
+
+/// Columns that are summed at a time, if so many are left.
+#[inline(always)]
+fn columns_at_a_time<S: Simd>(left: usize) -> usize {
+    let many = MANY_VECTORS * S::LANES;
+    if S::REGISTERS > 16 && left >= many { many } else { left.min(VECTORS * S::LANES) }
+}
+
+/// Calls the function for as many vectors as `$width` floats take, and for whole ones or not.
+macro_rules! by_width {
+    ($s:ident, $width:expr, $function:ident($($argument:expr),+)) => {
+        match ($width.is_multiple_of($s::LANES), $width.div_ceil($s::LANES)) {
+            (true, 1) => $function::<$s, 1, true>($($argument),+),
+            (true, 2) => $function::<$s, 2, true>($($argument),+),
+            (true, 3) => $function::<$s, 3, true>($($argument),+),
+            (true, VECTORS) => $function::<$s, VECTORS, true>($($argument),+),
+            (true, _) => $function::<$s, MANY_VECTORS, true>($($argument),+),
+            (false, 1) => $function::<$s, 1, false>($($argument),+),
+            (false, 2) => $function::<$s, 2, false>($($argument),+),
+            (false, 3) => $function::<$s, 3, false>($($argument),+),
+            (false, _) => $function::<$s, VECTORS, false>($($argument),+),
+        }
+    };
+}
+/// Pixels whose weights fit into the first cache together, for a few vectors and for many.
 const BLOCK: usize = 112;
+const BLOCK_OF_MANY: usize = 56;
 
 /// Bytes as pixels in 0..1: a load is cheaper than a conversion.
 static FLOATS: [f32; 256] = {
@@ -32,8 +59,10 @@ pub(super) fn product<S: Simd>(s: S, images: Columns<u8>, found: &Places, weight
     assert_eq!((images.rows(), images.width()), (found.images(), weight.rows()));
     assert_eq!(out.len(), images.rows() * outputs);
     let mut slab = Vec::new();
-    for col in (0..outputs).step_by(VECTORS * S::LANES) {
-        let width = (VECTORS * S::LANES).min(outputs - col);
+    let mut next = 0;
+    while next < outputs {
+        let (col, width) = (next, columns_at_a_time::<S>(outputs - next));
+        next += width;
         let (weight, stride) = if width == weight.stride() {
             (weight.data(), width)
         } else {
@@ -47,16 +76,7 @@ pub(super) fn product<S: Simd>(s: S, images: Columns<u8>, found: &Places, weight
             let to = &mut out[row * outputs + col..][..width];
             // SAFETY: places lie inside the image; a row of the weights has `width` columns from `col` on.
             unsafe {
-                match (width.is_multiple_of(S::LANES), width.div_ceil(S::LANES)) {
-                    (true, 1) => product_row::<S, 1, true>(s, image, places, weight, stride, to),
-                    (true, 2) => product_row::<S, 2, true>(s, image, places, weight, stride, to),
-                    (true, 3) => product_row::<S, 3, true>(s, image, places, weight, stride, to),
-                    (true, _) => product_row::<S, VECTORS, true>(s, image, places, weight, stride, to),
-                    (false, 1) => product_row::<S, 1, false>(s, image, places, weight, stride, to),
-                    (false, 2) => product_row::<S, 2, false>(s, image, places, weight, stride, to),
-                    (false, 3) => product_row::<S, 3, false>(s, image, places, weight, stride, to),
-                    (false, _) => product_row::<S, VECTORS, false>(s, image, places, weight, stride, to),
-                }
+                by_width!(S, width, product_row(s, image, places, weight, stride, to));
             }
         }
     }
@@ -167,8 +187,10 @@ pub(super) fn weight_gradient<S: Simd>(
     assert_eq!(delta.rows(), rows);
     let mut cursors = vec![0; rows];
     let mut slab = Vec::new();
-    for col in (0..outputs).step_by(VECTORS * S::LANES) {
-        let width = (VECTORS * S::LANES).min(outputs - col);
+    let mut next = 0;
+    while next < outputs {
+        let (col, width) = (next, columns_at_a_time::<S>(outputs - next));
+        next += width;
         let (to, stride) = if width == outputs {
             (&mut *gradient, outputs)
         } else {
@@ -177,24 +199,16 @@ pub(super) fn weight_gradient<S: Simd>(
             (&mut slab[..], width)
         };
         cursors.fill(0);
-        for block in (0..pixels).step_by(BLOCK) {
-            let end = block + BLOCK;
+        let block = if width > VECTORS * S::LANES { BLOCK_OF_MANY } else { BLOCK };
+        for first in (0..pixels).step_by(block) {
+            let end = first + block;
             for row in 0..rows {
                 let (image, places) = (images.row(row), &found.of(row)[cursors[row]..]);
                 let delta = &delta.row(row)[col..][..width];
                 // SAFETY: places lie inside the image; a row of the gradient has `width` columns.
                 cursors[row] += unsafe {
                     let to = to.as_mut_ptr();
-                    match (width.is_multiple_of(S::LANES), width.div_ceil(S::LANES)) {
-                        (true, 1) => scatter::<S, 1, true>(s, image, places, end, delta, stride, to),
-                        (true, 2) => scatter::<S, 2, true>(s, image, places, end, delta, stride, to),
-                        (true, 3) => scatter::<S, 3, true>(s, image, places, end, delta, stride, to),
-                        (true, _) => scatter::<S, VECTORS, true>(s, image, places, end, delta, stride, to),
-                        (false, 1) => scatter::<S, 1, false>(s, image, places, end, delta, stride, to),
-                        (false, 2) => scatter::<S, 2, false>(s, image, places, end, delta, stride, to),
-                        (false, 3) => scatter::<S, 3, false>(s, image, places, end, delta, stride, to),
-                        (false, _) => scatter::<S, VECTORS, false>(s, image, places, end, delta, stride, to),
-                    }
+                    by_width!(S, width, scatter(s, image, places, end, delta, stride, to))
                 };
             }
         }

@@ -6,7 +6,7 @@ use super::*;
 use crate::random::{Purpose, Random};
 
 /// Rows, inputs and outputs: batch 1, odd sizes, whole and broken vectors, one unit, several tiles.
-const SHAPES: [(usize, usize, usize); 13] = [
+const SHAPES: [(usize, usize, usize); 14] = [
     (1, 1, 1),
     (1, 784, 32),
     (2, 3, 5),
@@ -20,6 +20,7 @@ const SHAPES: [(usize, usize, usize); 13] = [
     (31, 29, 49),
     (64, 300, 65),
     (65, 700, 130),
+    (9, 128, 303),
 ];
 
 /// Random numbers of one test.
