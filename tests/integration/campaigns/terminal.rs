@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use aescope::checkpoint;
 use aescope::random::Random;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
-use super::Campaign;
-use crate::program::{PATIENCE, Terminal, is_stopped, signal};
+use super::{Campaign, TINY, home, piped, wait_until, works, wrapped};
+use crate::program::{PATIENCE, Terminal, is_stopped, signal, wait};
 
 /// What is done to the program.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -140,7 +140,7 @@ fn strike(terminal: &mut Terminal, blow: Blow, random: &mut Random) -> Result<En
             signal(&terminal.child, first);
             std::thread::sleep(Duration::from_micros(random.below(5_000).into()));
             // It may have ended already.
-            let _ = rustix::process::kill_process(rustix::process::Pid::from_child(&terminal.child), second);
+            let _ = kill_process(Pid::from_child(&terminal.child), second);
             let right = [first, second].map(|signal| Some(128 + signal.as_raw()));
             Ok(((terminal.end().code(), right.to_vec()), false))
         }
@@ -193,6 +193,48 @@ fn strike_all(mut campaign: Campaign, limit: Duration) {
         trials += 1;
     }
     campaign.end();
+}
+
+/// The first signal asks for a save that the disk holds up, the second one must not wait for it.
+#[test]
+fn a_second_signal_ends_a_save_that_hangs() {
+    if !works(&["strace", "-o", "/dev/null", "true"]) {
+        println!("skipped: strace does not work here");
+        return;
+    }
+    for (first, second) in [(Signal::TERM, Signal::TERM), (Signal::HUP, Signal::INT)] {
+        let home = home();
+        let delay = "inject=rename:delay_enter=3000000";
+        let wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename", "-e", delay];
+        let words =
+            format!("train {TINY} --epochs 1000000 --save-every 1000000 --pace 100 --run r --headless");
+        let mut strace = piped(wrapped(home.path(), &wrapper, &words));
+        let children = format!("/proc/{0}/task/{0}/children", strace.id());
+        let program = || -> Option<Pid> {
+            let children = std::fs::read_to_string(&children).ok()?;
+            Pid::from_raw(children.split_whitespace().next()?.parse().ok()?)
+        };
+        let trains = || program().is_some() && home.path().join("r/.lock").exists();
+        wait_until("a run", trains).expect("it starts");
+        std::thread::sleep(Duration::from_millis(300));
+        let program = program().expect("it runs");
+        kill_process(program, first).expect("a signal");
+        wait_until("a save", || is_saving(home.path())).expect("it saves");
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(strace.try_wait().expect("waited").is_none(), "the save hangs");
+        kill_process(program, second).expect("a signal");
+        // The tracer keeps what is left of it until the delay is over.
+        let state = format!("/proc/{}/stat", program.as_raw_nonzero());
+        let struck = Instant::now();
+        let ended = || std::fs::read_to_string(&state).map_or(true, |stat| stat.contains(") Z "));
+        wait_until("its end", ended).expect("it ends");
+        assert!(
+            struck.elapsed() < Duration::from_secs(1),
+            "{first:?}, then {second:?}: {:?}",
+            struck.elapsed()
+        );
+        assert_eq!(wait(&mut strace).code(), Some(128 + second.as_raw()), "{first:?}, then {second:?}");
+    }
 }
 
 #[test]
