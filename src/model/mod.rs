@@ -3,7 +3,7 @@
 //! [`Autoencoder`] is a stack of dense layers whose parameters are dfdx tensors with sizes known at run
 //! time. [`ops`] puts fused operations on dfdx's tape, so gradients come from `backward()` and any depth
 //! follows by chaining; [`Adam`] stands behind dfdx's `Optimizer`; [`Learner`] makes a step of both. The
-//! arithmetic is in `kernels`. Nothing here knows a file, a task, a screen or where images come from.
+//! arithmetic is in `kernels`, and `halves` says which thread does what. Nothing here knows a file, a task, a screen or where images come from.
 
 mod adam;
 mod autoencoder;

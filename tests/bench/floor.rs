@@ -17,8 +17,10 @@ use crate::timing::{Times, repeat};
 
 const PIXELS: usize = 784;
 const CODE: usize = 32;
-/// Where the second half of the pixels begins.
-const MIDDLE: usize = 400;
+/// Where the model cuts the pixels into halves.
+pub(crate) const MIDDLE: usize = 400;
+/// Where nothing is cut.
+pub(crate) const UNCUT: usize = PIXELS;
 /// Weights and biases, encoder before decoder; both weights are kept as `[pixels, code]`.
 const LENGTHS: [usize; 4] = [PIXELS * CODE, CODE, CODE * PIXELS, PIXELS];
 const ADAM: AdamStep = AdamStep { rate: 1e-4, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
@@ -32,6 +34,7 @@ fn zeros() -> [Vec<f32>; 4] {
 /// What one half of the pixels needs.
 struct Half {
     pixels: Range<usize>,
+    images: usize,
     bytes: Vec<u8>,
     places: Places,
     sums: Vec<f32>,
@@ -45,6 +48,7 @@ impl Half {
         let width = pixels.len();
         Self {
             pixels,
+            images,
             bytes: vec![0; images * width],
             places: Places::default(),
             sums: vec![0.0; images * CODE],
@@ -56,14 +60,12 @@ impl Half {
     }
 
     fn bytes(&self) -> Columns<'_, u8> {
-        let width = self.pixels.len();
-        Columns::all(&self.bytes, (self.bytes.len() / width, width))
+        Columns::all(&self.bytes, (self.images, self.pixels.len()))
     }
 
     fn delta(&self) -> Columns<'_> {
-        let width = self.pixels.len();
-        let rows = self.bytes.len() / width;
-        Columns::all(&self.delta, (rows, self.delta.len() / rows)).range(&(0..width))
+        let stride = self.delta.len() / self.images;
+        Columns::all(&self.delta, (self.images, stride)).range(&(0..self.pixels.len()))
     }
 
     /// Its part of a weight, `[pixels, code]`.
@@ -72,7 +74,7 @@ impl Half {
     }
 
     fn load(&mut self, images: &[&[u8]]) {
-        for (image, to) in images.iter().zip(self.bytes.chunks_exact_mut(self.pixels.len())) {
+        for (image, to) in images.iter().zip(self.bytes.chunks_exact_mut(self.pixels.len().max(1))) {
             to.copy_from_slice(&image[self.pixels.clone()]);
         }
     }
@@ -114,24 +116,27 @@ impl Half {
     }
 }
 
-/// Reference network and Adam as plain vectors, cut into the same halves.
+/// Reference network and Adam as plain vectors, cut into halves as the model is, or not.
 pub(crate) struct Floor {
     parameters: [Vec<f32>; 4],
     moments: [[Vec<f32>; 4]; 2],
     gradients: [Vec<f32>; 4],
+    middle: usize,
     halves: [Half; 2],
     code: Vec<f32>,
     code_delta: Vec<f32>,
 }
 
 impl Floor {
-    /// Starts from `parameters` in the order of the model, for batches of `images`.
-    pub(crate) fn new(parameters: [Vec<f32>; 4], images: usize) -> Self {
+    /// Starts from `parameters` as the model keeps them, for batches of `images`; the second half of the pixels
+    /// begins in the `middle`.
+    pub(crate) fn new(parameters: [Vec<f32>; 4], images: usize, middle: usize) -> Self {
         Self {
             parameters,
             moments: [zeros(), zeros()],
             gradients: zeros(),
-            halves: [Half::new(0..MIDDLE, images), Half::new(MIDDLE..PIXELS, images)],
+            middle,
+            halves: [Half::new(0..middle, images), Half::new(middle..PIXELS, images)],
             code: vec![0.0; images * CODE],
             code_delta: vec![0.0; images * CODE],
         }
@@ -148,14 +153,16 @@ impl Floor {
             halves: [a, b],
             code,
             code_delta,
+            middle,
         } = self;
+        let middle = *middle;
         rayon::join(|| a.load(batch), || b.load(batch));
         rayon::join(|| a.encode(w1), || b.encode(w1));
         for (at, unit) in code.iter_mut().enumerate() {
             *unit = (a.sums[at] + b.sums[at] + b1[at % CODE]).max(0.0);
         }
         let [g1, gb1, g2, gb2] = &mut *gradients;
-        let (front, back) = g2.split_at_mut(MIDDLE * CODE);
+        let (front, back) = g2.split_at_mut(middle * CODE);
         let (front, back) =
             rayon::join(|| a.decode(code, w2, b2, front, scale), || b.decode(code, w2, b2, back, scale));
         for (to, from) in gb2.iter_mut().zip(a.bias_delta.iter().chain(&b.bias_delta)) {
@@ -166,7 +173,7 @@ impl Floor {
             gb1[at % CODE] += *delta;
         }
         let delta = Columns::all(code_delta, (batch.len(), CODE));
-        let (g1_front, g1_back) = g1.split_at_mut(MIDDLE * CODE);
+        let (g1_front, g1_back) = g1.split_at_mut(middle * CODE);
         rayon::join(
             || kernels::sparse_weight_gradient(a.bytes(), &a.places, delta, g1_front),
             || kernels::sparse_weight_gradient(b.bytes(), &b.places, delta, g1_back),
@@ -174,7 +181,7 @@ impl Floor {
         let (mut front_parts, mut back_parts) = (Vec::new(), Vec::new());
         let parameters = [(w1, CODE), (b1, CODE), (w2, CODE), (b2, 1)];
         for ((((p, columns), m), v), g) in parameters.into_iter().zip(m).zip(v).zip(gradients) {
-            let middle = (MIDDLE * columns).min(p.len());
+            let middle = (middle * columns).min(p.len());
             let [p, m, v, g] = [p, m, v, g].map(|data| data.split_at_mut(middle));
             front_parts.push([p.0, m.0, v.0, g.0]);
             back_parts.push([p.1, m.1, v.1, g.1]);

@@ -8,6 +8,8 @@ mod model;
 mod peak;
 mod timing;
 
+use std::hint::black_box;
+
 use aescope::model::{Adam, Autoencoder, Learner};
 use images::Images;
 use model::Floor;
@@ -48,13 +50,40 @@ fn main() {
     for threads in [1, 2] {
         against_floor(threads, &order, &model, parameters());
     }
+    cost_of_halves(&order, parameters());
+}
+
+/// What it costs that one thread works as two would, in halves whose sums are added in order, so that the bits
+/// are the same for any number of threads.
+fn cost_of_halves(order: &[&[u8]], parameters: [Vec<f32>; 4]) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread can be started");
+    let mut cut = Floor::new(parameters.clone(), BATCH, model::MIDDLE);
+    let mut uncut = Floor::new(parameters, BATCH, model::UNCUT);
+    let (mut in_halves, mut whole) = (Vec::new(), Vec::new());
+    pool.install(|| {
+        let batches = order.chunks_exact(BATCH);
+        for (batch, other) in batches.clone().cycle().zip(batches.rev().cycle()).take(1_500) {
+            in_halves.push(time(|| {
+                black_box(cut.step(batch));
+            }));
+            whole.push(time(|| {
+                black_box(uncut.step(other));
+            }));
+        }
+    });
+    let (in_halves, whole) = (Times::of(in_halves, 1.0), Times::of(whole, 1.0));
+    println!(
+        "one thread without dfdx: {in_halves} in halves, {whole} uncut: the fixed order takes {:+.1} % by best, {:+.1} % by median",
+        (in_halves.best / whole.best - 1.0) * 100.0,
+        (in_halves.median / whole.median - 1.0) * 100.0
+    );
 }
 
 /// Steps of both in turn, so that both meet the same disturbances.
 fn against_floor(threads: usize, order: &[&[u8]], model: &Autoencoder, parameters: [Vec<f32>; 4]) {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started");
     let mut learner = Learner::new(model.clone(), Adam::new(1e-4));
-    let mut floor = Floor::new(parameters, BATCH);
+    let mut floor = Floor::new(parameters, BATCH, model::MIDDLE);
     let (mut with, mut without) = (Vec::new(), Vec::new());
     let (mut loss, mut floor_loss) = (0.0, 0.0);
     pool.install(|| {

@@ -89,8 +89,8 @@ pub(super) fn product<S: Simd, F: Finish<S>>(
             Right::Rows(right)
                 if width == packed && (depth * wide <= IN_PLACE || left.rows <= ROWS || depth == 0) =>
             {
-                // SAFETY: `col` lies inside the first row of `right`.
-                (unsafe { right.data().as_ptr().add(col) }, right.stride())
+                // Of no rows nothing is read.
+                (right.data().as_ptr().wrapping_add(col), right.stride())
             }
             Right::Rows(right) => {
                 panel.resize(depth * packed, 0.0);
@@ -108,7 +108,16 @@ pub(super) fn product<S: Simd, F: Finish<S>>(
             match width.div_ceil(S::LANES) {
                 1 => column_of_tiles::<S, F, 1>(s, left, from, stride, col, width, finish, &mut upcoming),
                 _ => {
-                    column_of_tiles::<S, F, VECTORS>(s, left, from, stride, col, width, finish, &mut upcoming)
+                    column_of_tiles::<S, F, VECTORS>(
+                        s,
+                        left,
+                        from,
+                        stride,
+                        col,
+                        width,
+                        finish,
+                        &mut upcoming,
+                    );
                 }
             }
             finish.panel(s, col, width);
@@ -150,7 +159,7 @@ fn transpose_panel(right: Columns, row: usize, width: usize, panel: &mut [f32], 
     let whole = |count: usize| count - count % BLOCK;
     // SAFETY: `right` has these rows with `depth` floats, and `panel` as many columns.
     unsafe {
-        let from = right.data().as_ptr().add(row * right.stride());
+        let from = right.data().as_ptr().wrapping_add(row * right.stride());
         let to = panel.as_mut_ptr();
         for r in (0..whole(width)).step_by(BLOCK) {
             for d in (0..whole(depth)).step_by(BLOCK) {
@@ -234,7 +243,7 @@ unsafe fn tile<S: Simd, F: Finish<S>, const M: usize, const N: usize>(
     // SAFETY: rows `row..row + M` and all of the depth lie inside `left`; `right` has as many rows, each
     // with `N` whole vectors from its beginning.
     unsafe {
-        let mut a = left.data.as_ptr().add(row * left.row_stride);
+        let mut a = left.data.as_ptr().wrapping_add(row * left.row_stride);
         let mut b = right;
         for _ in 0..left.depth {
             let mut vectors = [s.splat(0.0); N];
