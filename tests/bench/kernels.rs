@@ -21,8 +21,8 @@ fn main() {
     let images = Images::load();
     println!("{} images, {}; {} kernels", images.count(), images.origin(), model::instruction_set());
     let peak = peak::gflops();
-    if let Some(peak) = peak {
-        println!("peak of one thread: {peak:.1} GFLOP/s (multiply-adds of eight floats)");
+    if let Some((peak, floats)) = peak {
+        println!("peak of one thread: {peak:.1} GFLOP/s (multiply-adds of {floats} floats)");
     }
     for (bytes, cache) in [(8 << 10, "first cache"), (256 << 10, "second cache"), (64 << 20, "memory")] {
         println!("copies in the {cache}: {:.1} GB/s, read and written", peak::copy_gbs(bytes));
@@ -43,7 +43,7 @@ fn main() {
     );
     for row in model::rows(&parameters(), &order[..BATCH], 1_000) {
         let gflops = row.flop / row.times.best / 1e9;
-        let part = peak.map_or(String::new(), |peak| format!("{:.0} %", gflops / peak * 100.0));
+        let part = peak.map_or(String::new(), |(peak, _)| format!("{:.0} %", gflops / peak * 100.0));
         let gbs = row.bytes / row.times.best / 1e9;
         println!("{:<28} {:>18} {gflops:>9.1} {part:>8} {gbs:>9.1}", row.name, row.times);
     }

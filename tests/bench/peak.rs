@@ -5,33 +5,71 @@ use std::hint::black_box;
 
 use crate::timing::repeat;
 
-/// GFLOP/s of one thread with vectors of eight floats, or none where there is no AVX2.
-pub(crate) fn gflops() -> Option<f64> {
+/// GFLOP/s of one thread with the widest vectors that it has, and how many floats those hold; none where there
+/// is no AVX2.
+pub(crate) fn gflops() -> Option<(f64, usize)> {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        const ROUNDS: usize = 10_000;
-        let times = repeat(1_000, || {
+    {
+        if is_x86_feature_detected!("avx512f") {
             // SAFETY: the instructions are there.
-            black_box(unsafe { multiply_adds(black_box(ROUNDS)) });
-        });
-        return Some((ROUNDS * 12 * 8 * 2) as f64 / times.best / 1e9);
+            return Some((
+                fastest(16, || {
+                    black_box(unsafe { sixteen(black_box(ROUNDS)) });
+                }),
+                16,
+            ));
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the instructions are there.
+            return Some((
+                fastest(8, || {
+                    black_box(unsafe { eight(black_box(ROUNDS)) });
+                }),
+                8,
+            ));
+        }
     }
     None
 }
 
-/// Twelve chains of multiply-adds, enough to keep two units with a latency of four or five busy.
+/// Chains of multiply-adds, enough to keep two units with a latency of four or five busy.
+const CHAINS: usize = 12;
+const ROUNDS: usize = 10_000;
+
+fn fastest(lanes: usize, work: impl FnMut()) -> f64 {
+    (ROUNDS * CHAINS * lanes * 2) as f64 / repeat(1_000, work).best / 1e9
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn multiply_adds(rounds: usize) -> [std::arch::x86_64::__m256; 12] {
-    use std::arch::x86_64::{_mm256_fmadd_ps, _mm256_set1_ps};
+fn eight(rounds: usize) -> [f32; 8] {
+    use std::arch::x86_64::{_mm256_add_ps, _mm256_fmadd_ps, _mm256_set1_ps};
     let (factor, term) = (_mm256_set1_ps(0.999), _mm256_set1_ps(0.001));
-    let mut sums = [_mm256_set1_ps(0.1); 12];
+    let mut sums = [_mm256_set1_ps(0.1); CHAINS];
     for _ in 0..rounds {
         for sum in &mut sums {
             *sum = _mm256_fmadd_ps(*sum, factor, term);
         }
     }
-    sums
+    let all = sums.into_iter().fold(factor, |all, sum| _mm256_add_ps(all, sum));
+    // SAFETY: a vector is its floats.
+    unsafe { std::mem::transmute(all) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn sixteen(rounds: usize) -> [f32; 16] {
+    use std::arch::x86_64::{_mm512_add_ps, _mm512_fmadd_ps, _mm512_set1_ps};
+    let (factor, term) = (_mm512_set1_ps(0.999), _mm512_set1_ps(0.001));
+    let mut sums = [_mm512_set1_ps(0.1); CHAINS];
+    for _ in 0..rounds {
+        for sum in &mut sums {
+            *sum = _mm512_fmadd_ps(*sum, factor, term);
+        }
+    }
+    let all = sums.into_iter().fold(factor, |all, sum| _mm512_add_ps(all, sum));
+    // SAFETY: a vector is its floats.
+    unsafe { std::mem::transmute(all) }
 }
 
 /// GB/s of one thread copying `bytes`, read and written bytes counted.
