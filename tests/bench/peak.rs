@@ -11,18 +11,18 @@ pub(crate) fn gflops() -> Option<(f64, usize)> {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") {
-            // SAFETY: the instructions are there.
             return Some((
                 fastest(16, || {
+                    // SAFETY: the instructions are there.
                     black_box(unsafe { sixteen(black_box(ROUNDS)) });
                 }),
                 16,
             ));
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            // SAFETY: the instructions are there.
             return Some((
                 fastest(8, || {
+                    // SAFETY: the instructions are there.
                     black_box(unsafe { eight(black_box(ROUNDS)) });
                 }),
                 8,
