@@ -53,6 +53,9 @@ struct State {
     tensors: Vec<(String, Vec<u32>)>,
 }
 
+/// Bytes that suffice for all but tensors and history.
+const ROOM: usize = 128 << 10;
+
 /// The file that holds `checkpoint` as saved for `reason`, in the space of `buffer`.
 pub(super) fn encode(checkpoint: &Checkpoint, reason: SaveReason, buffer: Vec<u8>) -> Vec<u8> {
     let summary = Summary {
@@ -69,6 +72,11 @@ pub(super) fn encode(checkpoint: &Checkpoint, reason: SaveReason, buffer: Vec<u8
         progress: &checkpoint.progress,
         tensors: checkpoint.weights.iter().map(|t| (t.name.as_str(), t.shape.as_slice())).collect(),
     };
+    let mut buffer = buffer;
+    buffer.clear();
+    // Growing by doubling would take twice the memory.
+    let floats: usize = checkpoint.weights.iter().map(|tensor| tensor.values.len()).sum();
+    buffer.reserve_exact(3 * 4 * floats + 48 * checkpoint.history.len() + ROOM);
     let mut sealer = Sealer::new(buffer, 7);
     sealer.section(SUMMARY, |out| pack(&summary, out));
     sealer.section(STATE, |out| pack(&state, out));

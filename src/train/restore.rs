@@ -15,13 +15,13 @@ impl Setup {
     pub(super) fn checkpoint(&self, reason: SaveReason) -> Checkpoint {
         let parameters = self.learner.model().parameters();
         let adam = self.learner.adam_state();
-        let moments = |moments: &[Vec<f32>]| -> Vec<Vec<f32>> {
+        let moments = |moments: Vec<Vec<f32>>| {
             if moments.is_empty() {
                 return parameters.iter().map(|parameter| vec![0.0; parameter.values.len()]).collect();
             }
-            moments.to_vec()
+            moments
         };
-        let (first_moments, second_moments) = (moments(&adam.first), moments(&adam.second));
+        let (first_moments, second_moments) = (moments(adam.first), moments(adam.second));
         let mut progress = self.state.progress.clone();
         progress.optimizer_step = adam.step;
         Checkpoint {
