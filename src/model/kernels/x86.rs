@@ -182,7 +182,7 @@ impl Simd for Avx512 {
         div(a, b) => _mm512_div_ps(a, b);
         max(a, b) => _mm512_max_ps(a, b);
         sqrt(a) => _mm512_sqrt_ps(a);
-        minus_abs(a) => _mm512_sub_ps(_mm512_setzero_ps(), _mm512_abs_ps(a));
+        minus_abs(a) => _mm512_castsi512_ps(_mm512_or_epi32(_mm512_castps_si512(a), _mm512_set1_epi32(i32::MIN)));
         mul_add(a, b, c) => _mm512_fmadd_ps(a, b, c);
         by_sign(sign, negative, positive) => _mm512_mask_blend_ps(
             _mm512_cmplt_epi32_mask(_mm512_castps_si512(sign), _mm512_setzero_si512()),
