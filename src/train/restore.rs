@@ -11,8 +11,9 @@ use crate::message::SaveReason;
 use crate::model::{Adam, AdamState, Autoencoder, Learner};
 
 impl Setup {
-    /// Everything that exact resume needs, as it stands.
-    pub(super) fn checkpoint(&self, reason: SaveReason) -> Checkpoint {
+    /// Everything that exact resume needs, as it stands. The history, which grows with the run, is lent, not
+    /// copied: [`Self::take_back`] ends that.
+    pub(super) fn checkpoint(&mut self, reason: SaveReason) -> Checkpoint {
         let parameters = self.learner.model().parameters();
         let adam = self.learner.adam_state();
         let moments = |moments: Vec<Vec<f32>>| {
@@ -31,7 +32,7 @@ impl Setup {
             config: self.config.clone(),
             data: Self::data_identity(&self.dataset),
             progress,
-            history: self.state.history.clone(),
+            history: std::mem::take(&mut self.state.history),
             losses: self.state.losses.clone(),
             recent: self.state.recent.iter().copied().collect(),
             weights: parameters
@@ -45,6 +46,11 @@ impl Setup {
             first_moments,
             second_moments,
         }
+    }
+
+    /// Ends what [`Self::checkpoint`] began.
+    pub(super) fn take_back(&mut self, checkpoint: Checkpoint) {
+        self.state.history = checkpoint.history;
     }
 }
 

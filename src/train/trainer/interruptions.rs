@@ -95,15 +95,18 @@ pub(super) fn trainer(
 
 impl Trainer {
     /// The state as bytes, without what was measured.
-    fn essence(&self) -> Vec<u8> {
+    fn essence(&mut self) -> Vec<u8> {
         let mut checkpoint = self.setup.checkpoint(SaveReason::Stop);
+        let history = checkpoint.history.clone();
         checkpoint.run = RunIdentity { id: [0; 16], name: String::new(), started_at_ms: 0 };
         checkpoint.saved_at_ms = 0;
         checkpoint.progress.epoch_seconds = 0.0;
         for record in &mut checkpoint.history {
             (record.seconds, record.images_per_second) = (0.0, 0.0);
         }
-        checkpoint.encode()
+        let bytes = checkpoint.encode();
+        self.setup.take_back(Checkpoint { history, ..checkpoint });
+        bytes
     }
 
     fn train_to(&mut self, step: u64) {

@@ -70,11 +70,14 @@ impl Trainer {
         }
         self.setup.state.progress.epoch_seconds += self.epoch_clock.take();
         let checkpoint = self.setup.checkpoint(reason);
-        if !checkpoint.is_finite() {
-            return Err(self.diverged("the weights became infinite or no numbers", checkpoint.progress.step));
+        let (is_finite, step) = (checkpoint.is_finite(), checkpoint.progress.step);
+        let saved = self.setup.folder.as_mut().filter(|_| is_finite).map(|folder| folder.save(&checkpoint));
+        self.setup.take_back(checkpoint);
+        if !is_finite {
+            return Err(self.diverged("the weights became infinite or no numbers", step));
         }
-        let Some(folder) = &mut self.setup.folder else { return Ok(()) };
-        let saved = folder.save(&checkpoint)?;
+        let (Some(saved), Some(folder)) = (saved, &mut self.setup.folder) else { return Ok(()) };
+        let saved = saved?;
         let not_removed = folder.take_prune_fault();
         (self.saved_step, self.save_due, self.warned_at) = (Some(saved.step), None, None);
         self.tell(Event::Saved(saved));
