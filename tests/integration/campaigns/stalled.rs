@@ -10,7 +10,8 @@ use rustix::process::Signal;
 use super::Campaign;
 use crate::program::{PATIENCE, Terminal, memory, signal, wait};
 
-const TRAIN: &str = "train --data mnist-5k --epochs 1000000 --save-every 1000000 --run r";
+/// Layers that make an epoch long: the history of the epochs, which grows with or without a reader, stays small.
+const TRAIN: &str = "train --data mnist-5k --hidden 256,128 --epochs 1000000 --save-every 1000000 --run r";
 
 fn saved(folder: &Path) -> u64 {
     checkpoint::newest_valid(&folder.join("r")).map_or(0, |found| found.checkpoint.progress.step)
