@@ -2,11 +2,12 @@
 //!
 //! Why the curves bend:
 //!
-//! - **Batch.** Adam and the sums over lanes cost the same for any batch, so small ones pay for them with few
-//!   images. A large one has logits (3 KB an image and lane) that no longer fit the second cache.
-//! - **Code.** Work grows with the units. A code of less than 16 leaves parts of a vector or tile unused,
-//!   one above 32 has the first layer go through the images once for every 32 units, and above a thousand
-//!   units an image's parameters and moments outgrow the second cache, so Adam waits for memory.
+//! - **Batch.** Adam and the meetings of both threads cost the same for any batch, so small ones pay for them
+//!   with few images. The gradient of the logits takes 3 KB an image: above a thousand images it no longer fits
+//!   the second caches.
+//! - **Code.** Work grows with the units. Below a whole vector (16 with AVX-512, 8 with AVX2) most lanes are
+//!   masked, so 16 units are faster than 8. Above 64 units the parameters with their moments and gradients (16
+//!   bytes each) outgrow the second caches, and Adam waits for the third.
 //! - **Pixels.** Work and bytes an image grow with the pixels, the time a pixel rises as weights leave the
 //!   second cache (128x128x32 floats are 2 MB a matrix).
 //! - **Images.** Nothing: a step touches its batch only. Shuffled rows come from memory instead of the
