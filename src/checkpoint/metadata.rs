@@ -77,7 +77,7 @@ pub(super) fn encode(checkpoint: &Checkpoint, reason: SaveReason, buffer: Vec<u8
     // Growing by doubling would take twice the memory; growing by each epoch's record would leave a hole behind
     // that the next save does not fit into.
     let floats: usize = checkpoint.weights.iter().map(|tensor| tensor.values.len()).sum();
-    let bytes = 3 * 4 * floats + 48 * checkpoint.history.len() + ROOM;
+    let bytes = 3 * 4 * floats + RECORD * checkpoint.history.len() + ROOM;
     buffer.reserve_exact(bytes.next_multiple_of(1 << 20));
     let mut sealer = Sealer::new(buffer, 7);
     sealer.section(SUMMARY, |out| pack(&summary, out));

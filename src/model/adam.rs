@@ -84,15 +84,9 @@ impl Adam {
             taken.push(lend(gradients, &layer.bias)?);
         }
         self.update_parameters(model, &mut taken);
-        let mut taken = taken.into_iter();
-        for layer in model.dense() {
-            for (gradient, of_bias) in taken.by_ref().take(2).zip([false, true]) {
-                if of_bias {
-                    give_back(gradients, &layer.bias, gradient)?;
-                } else {
-                    give_back(gradients, &layer.weight, gradient)?;
-                }
-            }
+        for (layer, [of_weight, of_bias]) in model.dense().iter().zip(taken.as_chunks_mut().0) {
+            give_back(gradients, &layer.weight, std::mem::take(of_weight))?;
+            give_back(gradients, &layer.bias, std::mem::take(of_bias))?;
         }
         Ok(())
     }

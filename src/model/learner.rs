@@ -45,7 +45,6 @@ impl Learner {
     }
 
     fn step_on_this_thread(&mut self, batch: &[&[u8]], next: &[&[u8]]) -> f64 {
-        let pixels = self.model.pixels();
         let device = self.model.dense()[0].weight.device();
         let shape = (batch.len(), self.model.pixels());
         let mut images = self
@@ -56,7 +55,7 @@ impl Learner {
         assemble(batch, next, &mut images);
         self.images = Some(images.clone());
         let gradients = std::mem::replace(&mut self.gradients, Gradients::leaky());
-        let loss = self.model.loss(images.traced(gradients), batch.len() * pixels);
+        let loss = self.model.loss(images.traced(gradients), shape.0 * shape.1);
         let value = f64::from(loss.array());
         self.gradients = loss.backward();
         self.adam.update_and_clear(&mut self.model, &mut self.gradients).expect("the gradients are there");

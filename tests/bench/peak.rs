@@ -40,37 +40,31 @@ fn fastest(lanes: usize, work: impl FnMut()) -> f64 {
     (ROUNDS * CHAINS * lanes * 2) as f64 / repeat(1_000, work).best / 1e9
 }
 
+/// A function that makes so many rounds of all chains with vectors of `$lanes` floats.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn eight(rounds: usize) -> [f32; 8] {
-    use std::arch::x86_64::{_mm256_add_ps, _mm256_fmadd_ps, _mm256_set1_ps};
-    let (factor, term) = (_mm256_set1_ps(0.999), _mm256_set1_ps(0.001));
-    let mut sums = [_mm256_set1_ps(0.1); CHAINS];
-    for _ in 0..rounds {
-        for sum in &mut sums {
-            *sum = _mm256_fmadd_ps(*sum, factor, term);
+macro_rules! chains {
+    ($name:ident, $features:literal, $lanes:literal, $set:ident, $multiply_add:ident, $add:ident) => {
+        #[target_feature(enable = $features)]
+        fn $name(rounds: usize) -> [f32; $lanes] {
+            use std::arch::x86_64::{$add, $multiply_add, $set};
+            let (factor, term) = ($set(0.999), $set(0.001));
+            let mut sums = [$set(0.1); CHAINS];
+            for _ in 0..rounds {
+                for sum in &mut sums {
+                    *sum = $multiply_add(*sum, factor, term);
+                }
+            }
+            let all = sums.into_iter().fold(factor, |all, sum| $add(all, sum));
+            // SAFETY: a vector is its floats.
+            unsafe { std::mem::transmute(all) }
         }
-    }
-    let all = sums.into_iter().fold(factor, |all, sum| _mm256_add_ps(all, sum));
-    // SAFETY: a vector is its floats.
-    unsafe { std::mem::transmute(all) }
+    };
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-fn sixteen(rounds: usize) -> [f32; 16] {
-    use std::arch::x86_64::{_mm512_add_ps, _mm512_fmadd_ps, _mm512_set1_ps};
-    let (factor, term) = (_mm512_set1_ps(0.999), _mm512_set1_ps(0.001));
-    let mut sums = [_mm512_set1_ps(0.1); CHAINS];
-    for _ in 0..rounds {
-        for sum in &mut sums {
-            *sum = _mm512_fmadd_ps(*sum, factor, term);
-        }
-    }
-    let all = sums.into_iter().fold(factor, |all, sum| _mm512_add_ps(all, sum));
-    // SAFETY: a vector is its floats.
-    unsafe { std::mem::transmute(all) }
-}
+chains!(eight, "avx2,fma", 8, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_add_ps);
+#[cfg(target_arch = "x86_64")]
+chains!(sixteen, "avx512f", 16, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_add_ps);
 
 /// GB/s of one thread copying `bytes`, read and written bytes counted.
 pub(crate) fn copy_gbs(bytes: usize) -> f64 {

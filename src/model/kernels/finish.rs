@@ -59,13 +59,13 @@ impl<S: Simd> Activation<S> for Relu {
 }
 
 /// The activation of `product + bias`, written over what is there.
-pub(super) struct Dense<'a, A> {
+pub(super) struct Activated<'a, A> {
     bias: &'a [f32],
     out: ColumnsMut<'a>,
     activation: PhantomData<A>,
 }
 
-impl<'a, A> Dense<'a, A> {
+impl<'a, A> Activated<'a, A> {
     /// `bias` and `out` are as wide as the product, `out` as high.
     pub(super) fn new(bias: &'a [f32], out: ColumnsMut<'a>) -> Self {
         assert_eq!(bias.len(), out.width());
@@ -73,7 +73,7 @@ impl<'a, A> Dense<'a, A> {
     }
 }
 
-impl<S: Simd, A: Activation<S>> Finish<S> for Dense<'_, A> {
+impl<S: Simd, A: Activation<S>> Finish<S> for Activated<'_, A> {
     #[inline(always)]
     unsafe fn finish<const WHOLE: bool>(&mut self, s: S, row: usize, col: usize, width: usize, sum: S::V) {
         // SAFETY: the place lies inside the product, and `bias` is as long as its rows.

@@ -27,7 +27,7 @@ use std::cell::RefCell;
 
 pub(super) use adam::AdamStep;
 pub(super) use columns::{Columns, ColumnsMut};
-use finish::{AddTo, Dense, Relu};
+use finish::{Activated, AddTo, Relu};
 use level::{Level, level};
 use loss::{Losses, Sigmoid};
 pub(super) use places::Places;
@@ -155,14 +155,14 @@ kernels! {
         s, x: Columns<'_>, weight: Right<'_>, bias: &[f32], out: ColumnsMut<'_>, panel: &mut Vec<f32>,
     ) {
         assert_eq!((out.rows(), out.width()), (x.rows(), weight.columns()));
-        product(s, Left::rows(x), weight, panel, &mut Dense::<Relu>::new(bias, out));
+        product(s, Left::rows(x), weight, panel, &mut Activated::<Relu>::new(bias, out));
     }
 
     fn dense_sigmoid_with(
         s, x: Columns<'_>, weight: Right<'_>, bias: &[f32], out: ColumnsMut<'_>, panel: &mut Vec<f32>,
     ) {
         assert_eq!((out.rows(), out.width()), (x.rows(), weight.columns()));
-        product(s, Left::rows(x), weight, panel, &mut Dense::<Sigmoid>::new(bias, out));
+        product(s, Left::rows(x), weight, panel, &mut Activated::<Sigmoid>::new(bias, out));
     }
 
     fn add_product_with(

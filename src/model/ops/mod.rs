@@ -2,8 +2,7 @@
 //!
 //! Each computes what a chain of dfdx's stock operations does (`matmul`, `add`, `relu`,
 //! `bce_with_logits`), values and gradients, without the intermediate tensors. Gradients are added to
-//! what is there, as dfdx does it. Two threads share the work of each, cut as the
-//! layer is.
+//! what is there, as dfdx does it. Two threads share the work of each, cut as the layer is.
 
 mod backward;
 
